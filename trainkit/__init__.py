@@ -1,0 +1,1 @@
+"""trainkit: train small and middle-sized networks on a CPU."""
