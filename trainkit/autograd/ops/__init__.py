@@ -1,1 +1,1 @@
-"""autograd/ops."""
+"""The ops, a family a file; each forward with its backward directly below it."""

@@ -1,0 +1,220 @@
+"""One row an op: how to call it, what numpy says, and what is checked of it.
+
+`test_ops.py` runs every row; `test_every_op_has_a_row` fails for an op without one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import trainkit as tk
+from trainkit.autograd.ops import broadcast, conv, elementwise, index, linalg, loss, norm, pooling, reduce, shape
+from trainkit.autograd.inplace import put
+
+
+@dataclass
+class Row:
+    """An op with arguments: arrays are given as shapes and drawn by the tests.
+
+    Attributes:
+        name: of the op.
+        call: takes the drawn arrays (or tensors) and calls the op.
+        shapes: of the drawn arguments.
+        reference: what numpy says, on float64 arrays.
+        low, high: the range of the drawn values, inside the op's domain.
+        broadcasts: the arguments broadcast against each other.
+        differentiable: gradcheck holds.
+        twice: gradgradcheck holds too.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    shapes: Sequence[tuple[int, ...]]
+    reference: Callable[..., Any]
+    low: float = -2.0
+    high: float = 2.0
+    broadcasts: bool = False
+    differentiable: bool = True
+    twice: bool = True
+    note: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        return f"{self.name}{'-' + self.note if self.note else ''}"
+
+
+def unary(name: str, reference: Callable[..., Any], **options: Any) -> Row:
+    return Row(name, getattr(elementwise, name), [(3, 4)], reference, **options)
+
+
+def binary(name: str, reference: Callable[..., Any], **options: Any) -> Row:
+    return Row(name, getattr(elementwise, name), [(3, 4), (3, 4)], reference, broadcasts=True, **options)
+
+
+TARGET = np.array([2, 0, 3, 1, 1])
+PICK = np.array([[0, 2, 1], [1, 1, 0]])
+WINDOW = ((2, 2), (2, 2), (0, 0))
+OVERLAP = ((3, 2), (2, 1), (1, 1))
+
+
+def np_softmax(x: Any, dim: int) -> Any:
+    powers = np.exp(x - x.max(axis=dim, keepdims=True))
+    return powers / powers.sum(axis=dim, keepdims=True)
+
+
+def np_windows(x: Any, window: Any, fill: float = -np.inf) -> Any:
+    """Return the windows of (N, C, H, W) as (N, C, H', W', kh * kw)."""
+    (kh, kw), (sh, sw), (ph, pw) = window
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=fill)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (kh, kw), axis=(2, 3))[:, :, ::sh, ::sw]
+    return views.reshape(*views.shape[:4], kh * kw)
+
+
+def np_conv(x: Any, weight: Any, bias: Any, stride: Any, padding: Any) -> Any:
+    windows = np_windows(x, (weight.shape[2:], stride, padding), 0.0)
+    n, c, h, w, k = windows.shape
+    out = np.einsum("nchwk,fck->nfhw", windows, weight.reshape(len(weight), c, k))
+    return out if bias is None else out + bias[:, None, None]
+
+
+def np_conv_grad_input(grad: Any, weight: Any, x_shape: Any, stride: Any, padding: Any) -> Any:
+    """The transpose of the convolution, by its action on every unit image."""
+    units = np.eye(int(np.prod(x_shape[1:]))).reshape(-1, *x_shape[1:])
+    images = np_conv(units, weight, None, stride, padding)
+    return np.einsum("nfhw,ufhw->nu", grad, images).reshape(x_shape)
+
+
+def np_conv_grad_weight(grad: Any, x: Any, weight_shape: Any, stride: Any, padding: Any) -> Any:
+    windows = np_windows(x, (weight_shape[2:], stride, padding), 0.0)
+    return np.einsum("nfhw,nchwk->fck", grad, windows).reshape(weight_shape)
+
+
+def np_batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Any:
+    normal = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(x.var((0, 2, 3), keepdims=True) + eps)
+    return normal * weight[:, None, None] + bias[:, None, None]
+
+
+def pool_index(x: Any, window: Any) -> Any:
+    """The index that the forward gives, found without a graph."""
+    from trainkit import kernels
+
+    return kernels.max_pool2d(np.asarray(getattr(x, "array", x)), *window)[1]
+
+
+POOLED = np.random.default_rng(3).permutation(2 * 2 * 6 * 5).reshape(2, 2, 6, 5) / 7.0
+INDEX = {window: pool_index(POOLED, window) for window in (WINDOW, OVERLAP)}
+
+
+def np_pool_gather(x: Any, window: Any) -> Any:
+    at = np_windows(POOLED, window).argmax(-1)
+    return np.take_along_axis(np_windows(x, window), at[..., None], -1)[..., 0]
+
+
+def np_pool_grad(grad: Any, window: Any) -> Any:
+    units = np.eye(POOLED[0].size).reshape(-1, *POOLED.shape[1:])
+    out = np.zeros(POOLED.shape)
+    for n in range(len(POOLED)):
+        at = np_windows(POOLED[n : n + 1], window).argmax(-1)
+        picked = np.take_along_axis(np_windows(units, window, 0.0), np.broadcast_to(at, (len(units), *at.shape[1:]))[..., None], -1)
+        out[n] = np.einsum("uchw,chw->u", picked[..., 0], grad[n]).reshape(POOLED.shape[1:])
+    return out
+
+
+def pool_rows(window: Any, note: str) -> list[Row]:
+    out = INDEX[window].shape
+    return [
+        Row("max_pool2d", lambda x: pooling.max_pool2d(x, window), [(2, 2, 6, 5)], lambda x: np_windows(x, window).max(-1), note=note),
+        Row("max_pool2d_grad", lambda g: pooling.max_pool2d_grad(g, INDEX[window], POOLED.shape, window), [out], lambda g: np_pool_grad(g, window), note=note),
+        Row("max_pool2d_gather", lambda x: pooling.max_pool2d_gather(x, INDEX[window], POOLED.shape, window), [POOLED.shape], lambda x: np_pool_gather(x, window), note=note),
+    ]
+
+
+def conv_rows(stride: Any, padding: Any, kernel: Any, note: str) -> list[Row]:
+    x, weight = (2, 3, 7, 6), (5, 3, *kernel)
+    out = np_conv(np.zeros(x), np.zeros(weight), None, stride, padding).shape
+    return [
+        Row("conv2d", lambda x, w, b: conv.conv2d(x, w, b, stride, padding), [x, weight, (5,)], lambda x, w, b: np_conv(x, w, b, stride, padding), note=note),
+        Row("conv2d_grad_input", lambda g, w: conv.conv2d_grad_input(g, w, x, stride, padding), [out, weight], lambda g, w: np_conv_grad_input(g, w, x, stride, padding), note=note),
+        Row("conv2d_grad_weight", lambda g, v: conv.conv2d_grad_weight(g, v, weight, stride, padding), [out, x], lambda g, v: np_conv_grad_weight(g, v, weight, stride, padding), note=note),
+    ]
+
+
+ROWS = [
+    binary("add", np.add),
+    binary("sub", np.subtract),
+    binary("mul", np.multiply),
+    binary("div", np.divide, low=0.5),
+    binary("pow", np.power, low=0.5),
+    Row("pow", lambda x: elementwise.pow(x, 3), [(3, 4)], lambda x: x**3, note="cube"),
+    Row("pow", lambda x: elementwise.pow(2.0, x), [(3, 4)], lambda x: 2.0**x, note="of-number"),
+    binary("maximum", np.maximum),
+    binary("minimum", np.minimum),
+    *[
+        binary(name, reference, differentiable=False)
+        for name, reference in {
+            "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+        }.items()
+    ],
+    *[
+        Row(name, lambda x, y, f=getattr(elementwise, name): f(x > 0, y > 0), [(3, 4), (3, 4)], lambda x, y, f=reference: f(x > 0, y > 0), differentiable=False)
+        for name, reference in {"bitwise_and": np.logical_and, "bitwise_or": np.logical_or}.items()
+    ],
+    Row("bitwise_not", lambda x: elementwise.bitwise_not(x > 0), [(3, 4)], lambda x: x <= 0, differentiable=False),
+    unary("neg", np.negative),
+    unary("abs", np.abs),
+    unary("sign", np.sign),
+    unary("exp", np.exp),
+    unary("log", np.log, low=0.5),
+    unary("sqrt", np.sqrt, low=0.5),
+    unary("sin", np.sin),
+    unary("cos", np.cos),
+    unary("tanh", np.tanh),
+    unary("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+    unary("relu", lambda x: np.maximum(x, 0)),
+    Row("relu_grad", lambda g, x: elementwise.relu_grad(g, elementwise.relu(getattr(x, "array", x))), [(3, 4), (3, 4)], lambda g, x: g * (x > 0)),
+    Row("dropout", lambda x: elementwise.dropout(x, 0.4, 11), [(3, 4)], lambda x: x * elementwise.dropout(np.ones_like(x), 0.4, 11)),
+    Row("clamp", lambda x: elementwise.clamp(x, -0.5, 0.7), [(3, 4)], lambda x: np.clip(x, -0.5, 0.7)),
+    Row("clamp", lambda x: elementwise.clamp(x, None, 0.7), [(3, 4)], lambda x: np.minimum(x, 0.7), note="max"),
+    Row("where", lambda c, x, y: elementwise.where(c > 0, x, y), [(3, 4)] * 3, lambda c, x, y: np.where(c > 0, x, y), broadcasts=True),
+    Row("broadcast_to", lambda x: broadcast.broadcast_to(x, (2, 3, 4)), [(3, 1)], lambda x: np.broadcast_to(x, (2, 3, 4))),
+    Row("sum_to", lambda x: broadcast.sum_to(x, (3, 1)), [(2, 3, 4)], lambda x: x.sum((0, 2))[:, None]),
+    Row("cast", lambda x: broadcast.cast(x, x.dtype), [(3, 4)], lambda x: x),
+    Row("reshape", lambda x: shape.reshape(x, (6, -1)), [(3, 4)], lambda x: x.reshape(6, -1)),
+    Row("permute", lambda x: shape.permute(x, (2, 0, -2)), [(2, 3, 4)], lambda x: x.transpose(2, 0, 1)),
+    Row("clone", shape.clone, [(3, 4)], np.copy),
+    Row("cat", lambda x, y: shape.cat(1, x, y), [(3, 4), (3, 2)], lambda x, y: np.concatenate([x, y], 1)),
+    Row("getitem", lambda x: index.getitem(x, (slice(None, None, 2), None, 1)), [(3, 4)], lambda x: x[::2, None, 1]),
+    Row("getitem", lambda x: index.getitem(x, np.array([2, 0, 2])), [(3, 4)], lambda x: x[[2, 0, 2]], note="twice"),
+    Row("index_put", lambda v: index.index_put(v, (4, 3), np.array([2, 0, 2])), [(3, 3)], lambda v: np.stack([v[1], 0 * v[0], v[0] + v[2], 0 * v[0]])),
+    Row("gather", lambda x: index.gather(x, 1, PICK), [(2, 4)], lambda x: np.take_along_axis(x, PICK, 1)),
+    Row("scatter_add", lambda v: index.scatter_add(v, (2, 4), 1, PICK), [(2, 3)],
+        lambda v: np.array([[v[0, 0], v[0, 2], v[0, 1], 0], [v[1, 2], v[1, 0] + v[1, 1], 0, 0]])),
+    Row("put", lambda x, v: put(x, v, (slice(None), 1)), [(3, 4), (3,)], lambda x, v: np.stack([x[:, 0], v, x[:, 2], x[:, 3]], 1)),
+    Row("sum", lambda x: reduce.sum(x, None, False), [(3, 4)], np.sum),
+    Row("sum", lambda x: reduce.sum(x, (0, 2), True), [(2, 3, 4)], lambda x: x.sum((0, 2), keepdims=True), note="dims"),
+    Row("amax", lambda x: reduce.amax(x, (1,), False), [(3, 4)], lambda x: x.max(1)),
+    Row("amin", lambda x: reduce.amin(x, None, True), [(3, 4)], lambda x: x.min(keepdims=True)),
+    Row("argmax", lambda x: reduce.argmax(x, 1, False), [(3, 4)], lambda x: x.argmax(1), differentiable=False),
+    Row("argmin", lambda x: reduce.argmin(x, None, False), [(3, 4)], np.argmin, differentiable=False),
+    Row("product", linalg.product, [(3, 4), (4, 2)], np.matmul),
+    Row("product", linalg.product, [(2, 1, 3, 4), (5, 4, 2)], np.matmul, note="stacks"),
+    Row("linear", linalg.linear, [(5, 4), (3, 4), (3,)], lambda x, w, b: x @ w.T + b),
+    Row("linear", lambda x, w: linalg.linear(x, w, None), [(2, 5, 4), (3, 4)], lambda x, w: x @ w.T, note="ranks"),
+    *conv_rows((1, 1), (0, 0), (3, 3), "plain"),
+    *conv_rows((2, 1), (1, 2), (3, 2), "strided"),
+    *conv_rows((1, 1), (0, 0), (1, 1), "1x1"),
+    Row("channel_sum", conv.channel_sum, [(2, 3, 4, 5)], lambda x: x.sum((0, 2, 3))),
+    *pool_rows(WINDOW, "tiles"),
+    *pool_rows(OVERLAP, "overlap"),
+    Row("batch_norm", lambda x, w, b: norm.batch_norm(x, w, b, 1e-5)[0], [(3, 2, 4, 3), (2,), (2,)], np_batch_norm),
+    Row("scale_shift", lambda x, w, b: norm.scale_shift(x, np.array([0.5, -1.0], w.dtype), np.array([2.0, 0.5], w.dtype), w, b), [(3, 2, 2, 3), (2,), (2,)],
+        lambda x, w, b: (x - np.array([0.5, -1.0])[:, None, None]) * (np.array([2.0, 0.5]) * w)[:, None, None] + b[:, None, None]),
+    Row("log_softmax", lambda x: loss.log_softmax(x, 1), [(5, 4)], lambda x: np.log(np_softmax(x, 1))),
+    Row("softmax", lambda x: loss.softmax(x, 0), [(5, 4)], lambda x: np_softmax(x, 0)),
+    Row("cross_entropy", lambda x: loss.cross_entropy(x, TARGET), [(5, 4)], lambda x: -np.log(np_softmax(x, 1))[np.arange(5), TARGET]),
+    Row("cross_entropy_grad", lambda g, x: loss.cross_entropy_grad(g, x, np.log(np.exp(getattr(x, "array", x)).sum(1)), TARGET), [(5,), (5, 4)],
+        lambda g, x: g[:, None] * (np_softmax(x, 1) - np.eye(4)[TARGET])),
+]  # fmt: skip
+
+__all__ = ["ROWS", "Row", "tk"]

@@ -1,0 +1,107 @@
+"""Gradients against differences: what a backward rule claims, measured."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from trainkit.autograd.backward import grad
+from trainkit.autograd.graph import TensorBase, enable_grad
+from trainkit.autograd.op import wrap
+from trainkit.errors import DTypeError, GradientError
+
+__all__ = ["gradcheck", "gradgradcheck"]
+
+
+def gradcheck(
+    function: Callable[..., Any],
+    inputs: Sequence[Any] | TensorBase,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """Compare the gradients of `function` with central differences, in float64.
+
+    Every element of the output counts with a random weight, so that no error cancels another.
+
+    Args:
+        function: makes one tensor of the inputs.
+        inputs: those that require grad are checked; they must be float64.
+        eps: the step of the differences.
+        atol: what the two may differ by, absolutely.
+        rtol: and relatively to the difference quotient.
+        raise_exception: raise where they differ, rather than return False.
+
+    Raises:
+        DTypeError: a checked input is not float64.
+        GradientError: a gradient is wrong; the message says where and by how much.
+
+    >>> import trainkit as tk
+    >>> gradcheck(lambda x: x.exp().sum(), tk.tensor([0.5, 1.0], dtype=tk.float64, requires_grad=True))
+    True
+    """
+    args = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    checked = [arg for arg in args if isinstance(arg, TensorBase) and arg.needs_grad]
+    if not checked:
+        raise GradientError("gradcheck has nothing to check: no input requires grad")
+    for arg in checked:
+        if arg.array.dtype != np.float64:
+            raise DTypeError(f"gradcheck needs float64 inputs, got {arg.array.dtype}: differences drown in rounding")
+    with enable_grad():
+        output = function(*args)
+        weights = wrap(np.random.default_rng(0).uniform(0.5, 1.5, output.array.shape))
+        analytic = grad(output, checked, weights, allow_unused=True)
+
+    for position, arg in enumerate(checked):
+        claimed = analytic[position].array if analytic[position] is not None else np.zeros(arg.array.shape)
+        measured = np.empty(arg.array.shape)
+        for index in np.ndindex(arg.array.shape):
+            measured[index] = _difference(function, args, arg, index, weights.array, eps)
+        if claimed.shape != measured.shape or not np.allclose(claimed, measured, rtol, atol, equal_nan=True):
+            if not raise_exception:
+                return False
+            raise GradientError(
+                f"the gradient of input {position} (shape {arg.array.shape}) is wrong: the rule says\n{claimed}\n"
+                f"differences say\n{measured}"
+            )
+    return True
+
+
+def _difference(
+    function: Callable[..., Any], args: list[Any], arg: TensorBase, index: Any, weights: Any, eps: float
+) -> float:
+    """Return the central difference quotient of the weighed output along one element of one argument."""
+    array = arg.array
+    sums = []
+    for step in (eps, -eps):
+        arg.array = array.copy()
+        arg.array[index] += step
+        try:
+            sums.append(float((function(*args).array * weights).sum()))
+        finally:
+            arg.array = array
+    return (sums[0] - sums[1]) / (2 * eps)
+
+
+def gradgradcheck(function: Callable[..., Any], inputs: Sequence[Any] | TensorBase, **options: Any) -> bool:
+    """Compare second derivatives of `function` with differences of its first; options as for `gradcheck`."""
+    args = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    positions = [i for i, arg in enumerate(args) if isinstance(arg, TensorBase) and arg.needs_grad]
+    generator = np.random.default_rng(1)
+    shape = function(*args).array.shape
+    weights = wrap(generator.uniform(0.5, 1.5, shape))
+    weights.needs_grad = True
+    mixes: list[Any] = [generator.uniform(0.5, 1.5, args[i].array.shape) for i in positions]
+
+    def slopes(*values: Any) -> Any:
+        *plain, outer = values
+        gradients = grad(function(*plain), [plain[i] for i in positions], outer, create_graph=True, allow_unused=True)
+        parts = [(g * wrap(mix)).sum() for g, mix in zip(gradients, mixes, strict=True) if g is not None]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+    return gradcheck(slopes, [*args, weights], **options)

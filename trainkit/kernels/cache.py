@@ -1,0 +1,245 @@
+"""Machine code is compiled once for a machine: a cache folder keyed by the kernels' source, the tools and the CPU."""
+
+import atexit
+import contextlib
+import hashlib
+import os
+import platform
+import shutil
+import stat
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import llvmlite
+import llvmlite.binding
+import numba
+import numpy as np
+from numba.core import caching
+from tqdm.auto import tqdm
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows: writing through a temporary file and a rename is what remains
+    fcntl = None
+
+__all__ = ["CacheInfo", "KernelCache", "cache_info"]
+
+QUIET_SECONDS = 2.0  # compiling is over when no kernel has been compiled for so long
+
+
+class CacheInfo(NamedTuple):
+    """Where compiled kernels lie: the folder, the number of its files and their size in bytes."""
+
+    folder: Path
+    files: int
+    bytes: int
+
+
+def cache_info() -> CacheInfo:
+    """The folder of compiled kernels, the number of its files and their size in bytes.
+
+    The folder is `kernels/<key>` under `$TRAINKIT_CACHE`, else `$XDG_CACHE_HOME/trainkit`, else `~/.cache/trainkit`.
+    It may be deleted at any time: kernels are compiled again when they are next needed.
+    """
+    folder = _writable_folder()
+    sizes = [file.stat().st_size for file in folder.iterdir() if file.suffix in {".nbi", ".nbc"}]
+    return CacheInfo(folder, len(sizes), sum(sizes))
+
+
+@cache
+def _key() -> str:
+    """What machine code depends on. Contents, not dates: a fresh clone elsewhere finds the same code."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    tools = (numba.__version__, llvmlite.__version__, np.__version__, platform.python_version(), sys.abiflags)
+    cpu = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
+    digest.update(repr((tools, platform.system(), platform.machine(), cpu)).encode())
+    return digest.hexdigest()[:20]
+
+
+@cache
+def _wanted_folder() -> Path:
+    root = os.environ.get("TRAINKIT_CACHE")
+    if not root:
+        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache"), "trainkit")  # noqa: PTH118
+    return Path(os.path.expanduser(root)).absolute() / "kernels" / _key()  # noqa: PTH111  (it never raises)
+
+
+@cache
+def _writable_folder() -> Path:
+    """The wanted folder, or where it cannot be written a temporary one: a full or read-only disk stops nobody."""
+    for folder in (_wanted_folder, _shared_temporary_folder):
+        with contextlib.suppress(OSError):
+            path = folder()
+            path.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=path).close()
+            return path
+    path = Path(tempfile.mkdtemp(prefix="trainkit-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+def _shared_temporary_folder() -> Path:
+    """One folder a user under the system's temporary one, so that a second start is warm there too."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    root = Path(tempfile.gettempdir()) / f"trainkit-{user}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    status = root.lstat()
+    # Cache files are pickles and machine code: a folder that somebody else made is somebody else's program.
+    if not stat.S_ISDIR(status.st_mode) or (
+        os.name == "posix" and (status.st_uid != user or status.st_mode & 0o077)
+    ):
+        raise PermissionError(f"{root} belongs to another user")
+    return root / _key()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes from writing an index between this one's reading and writing it."""
+    if fcntl is None:
+        yield
+        return
+    with (folder / ".lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+class _Locator(caching._CacheLocator):
+    def __init__(self, py_func: Any, file: str) -> None:
+        self._py_file = file
+        self._line = py_func.__code__.co_firstlineno
+
+    def get_cache_path(self) -> str:
+        return str(_writable_folder())
+
+    def get_source_stamp(self) -> str:
+        return "the folder's name is the stamp"
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+
+class _Implementation(caching.CompileResultCacheImpl):
+    # No super().__init__(): it would let an environment variable of numba's choose another locator.
+    def __init__(self, py_func: Any) -> None:
+        file = py_func.__code__.co_filename
+        self._lineno = py_func.__code__.co_firstlineno
+        self._locator = _Locator(py_func, file)
+        name = f"{Path(file).stem}.{py_func.__qualname__}"
+        self._filename_base = self.get_filename_base(name, sys.abiflags if hasattr(sys, "abiflags") else "")
+
+
+class KernelCache(caching.FunctionCache):
+    """numba's cache of one function, in the kernels' own folder; it never raises and never warns."""
+
+    _impl_class = _Implementation
+
+    def __init__(self, py_func: Any) -> None:
+        super().__init__(py_func)
+        self._short_name = py_func.__name__
+        self._files = [self._cache_file]
+        if _wanted_folder() != _writable_folder():  # one that can only be read may still hold what is needed
+            wanted, base = str(_wanted_folder()), self._impl.filename_base
+            stamp = self._impl.locator.get_source_stamp()
+            self._files.append(caching.IndexDataCacheFile(wanted, base, stamp))
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        target_context.refresh()
+        for file in self._files:
+            self._cache_file = file
+            try:
+                found = self._load_overload(sig, target_context)
+            except Exception:  # noqa: BLE001  (a torn or foreign file is a miss, whatever its pickle raises)
+                found = None
+            if found is not None:
+                return found
+        _progress.started(self._short_name)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._cache_file = self._files[0]
+        with contextlib.suppress(OSError), _locked(_writable_folder()):
+            self._save_overload(sig, data)
+        _progress.finished()
+
+
+class _Progress:
+    """Says once a process that kernels are compiled: a line updated in place on a terminal, two lines in a pipe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bar: Any = None
+        self._timer: threading.Timer | None = None
+        self._count = 0
+        self._seconds = 0.0
+        self._depth = 0
+        self._since = 0.0
+        self._announced = False
+
+    def started(self, name: str) -> None:
+        if os.environ.get("TRAINKIT_QUIET", "0") not in {"", "0"} or sys.stderr is None:
+            return
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if self._depth == 0:
+                self._since = time.perf_counter()
+            self._depth += 1
+            if not self._announced:
+                self._announced = True
+                atexit.register(self.close)
+                where = f"trainkit: compiling kernels, once for this machine, into {_writable_folder()}"
+                print(where, file=sys.stderr, flush=True)  # noqa: T201
+            if self._bar is None and sys.stderr.isatty():
+                form = "{desc}: {n_fmt} done, {elapsed}{postfix}"
+                self._bar = tqdm(desc="trainkit: compiling", bar_format=form, leave=False, file=sys.stderr)
+                self._bar.update(self._count)
+            if self._bar is not None:
+                self._bar.set_postfix_str(name)
+
+    def finished(self) -> None:
+        with self._lock:
+            if self._depth == 0:
+                return
+            self._depth -= 1
+            self._count += 1
+            if self._depth == 0:
+                self._seconds += time.perf_counter() - self._since
+                self._timer = threading.Timer(QUIET_SECONDS, self.close)
+                self._timer.daemon = True
+                self._timer.start()
+            if self._bar is not None:
+                self._bar.update()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if self._count and not self._depth:
+                summary = f"trainkit: compiled {self._count} kernels in {self._seconds:.1f} s; the next start is quick"
+                self._count = 0
+                if not self._said_summary():
+                    print(summary, file=sys.stderr, flush=True)  # noqa: T201
+
+    def _said_summary(self) -> bool:
+        said, self._summarised = getattr(self, "_summarised", False), True
+        return said
+
+
+_progress = _Progress()

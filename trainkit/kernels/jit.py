@@ -1,0 +1,121 @@
+"""The one place that turns Python into machine code: it decorates, caches on disk and hands out the threads."""
+
+import contextlib
+import ctypes
+import os
+import site
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.np.ufunc import parallel
+from numpy.typing import NDArray
+
+from trainkit.errors import ArgumentError
+from trainkit.kernels.cache import KernelCache
+
+__all__ = ["Array", "get_num_threads", "kernel", "launch_layer", "parallel_kernel", "set_num_threads"]
+
+Array = NDArray[Any]
+pool: Any = parallel  # some of the names below exist only after its first launch
+
+# What lets LLVM vectorise sums and fuse a multiply with an add. Not "nnan" and "ninf": a NaN must come out as one.
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compiles a function for one thread, without the interpreter lock; the machine code is kept on disk."""
+    return _compiled(function, parallel=False)
+
+
+def parallel_kernel(function: Callable[..., Any]) -> Any:
+    """Compiles a `prange` over tasks. Keep the body one call of a `@kernel`: it compiles five times faster than inline.
+
+    Tasks are handed out one by one, to as many threads as `get_num_threads()` says.
+    """
+    return _Launcher(_compiled(function, parallel=True))
+
+
+def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
+    dispatcher: Any = numba.njit(nogil=True, fastmath=FAST, error_model="numpy", parallel=parallel)(function)
+    dispatcher._cache = KernelCache(function)
+    return dispatcher
+
+
+class _Launcher:
+    """Calls a parallel function with the room's own thread count, and leaves the user's numba settings as they were."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __call__(self, *args: Any) -> None:
+        if not pool._is_initialized:
+            pool._launch_threads()
+        with _launch_lock:
+            # numba's public functions for these do the same, and check their argument for a microsecond each.
+            chunk = pool._set_parallel_chunksize(1)
+            threads = pool._get_num_threads()
+            if threads != _num_threads:
+                pool._set_num_threads(_num_threads)
+            try:
+                self._call(*args)
+            finally:
+                pool._set_parallel_chunksize(chunk)
+                if threads != _num_threads:
+                    pool._set_num_threads(threads)
+
+
+def get_num_threads() -> int:
+    """The number of threads that the kernels use."""
+    return _num_threads
+
+
+def set_num_threads(count: int) -> None:
+    """Sets the number of threads for all kernels, in every Python thread; never more than the CPUs of this process.
+
+    The environment variable `TRAINKIT_NUM_THREADS` sets it from outside. Results do not depend on it.
+    """
+    global _num_threads
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ArgumentError(f"set_num_threads expected a whole number of at least 1, got {count!r}")
+    _num_threads = min(count, int(pool.NUM_THREADS))
+
+
+def launch_layer() -> str:
+    """The name of the library that runs the threads: `tbb`, `omp` or `workqueue`."""
+    pool._launch_threads()
+    return str(pool.threading_layer())
+
+
+def _load_tbb() -> bool:
+    """Loads the library of the `tbb` wheel, which numba does not find by itself.
+
+    TBB hands out work to whoever is free; OpenMP's team waits for its slowest member, and on a shared machine
+    there always is one.
+    """
+    names = {"linux": ("lib", "libtbb.so.12"), "darwin": ("lib", "libtbb.12.dylib")}
+    folder, name = names.get(sys.platform, (os.path.join("Library", "bin"), "tbb12.dll"))  # noqa: PTH118
+    roots = [sys.prefix, sys.base_prefix, site.getuserbase()]
+    for path in (Path(root) / folder / name for root in roots if root):
+        if path.is_file():
+            with contextlib.suppress(OSError):
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+                return True
+    return False
+
+
+def _threads_from_environment() -> int:
+    text = os.environ.get("TRAINKIT_NUM_THREADS", "")
+    most = int(pool.NUM_THREADS)
+    return min(int(text), most) if text.isdecimal() and int(text) > 0 else most
+
+
+_num_threads = _threads_from_environment()
+_has_tbb = _load_tbb()
+# numba's last resort, the workqueue layer, ends the process when two Python threads launch at once.
+_launch_lock: Any = contextlib.nullcontext() if _has_tbb or sys.platform == "linux" else threading.Lock()

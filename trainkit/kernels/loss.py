@@ -1,0 +1,146 @@
+"""Softmax and cross-entropy along the last axis of a matrix, each row shifted by its maximum, summed in float64."""
+
+import numpy as np
+from numba import prange
+
+from trainkit.kernels.jit import Array, kernel, parallel_kernel
+
+__all__ = ["cross_entropy", "cross_entropy_grad", "log_softmax", "log_softmax_grad", "softmax"]
+
+SERIAL = 1 << 12  # elements below which one thread is quicker than a launch
+
+
+def cross_entropy(logits: Array, target: Array) -> tuple[Array, Array]:
+    """-log softmax(logits)[n, target[n]] for logits (N, C), target (N,) int64: losses (N,), log-sum-exp (N,) float64.
+
+    A target outside 0..C-1 gives a loss of 0 and, in `cross_entropy_grad`, a gradient of 0: an ignored row.
+    """
+    logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, dtype=np.int64)
+    losses, log_sum_exp = np.empty(len(logits), logits.dtype), np.empty(len(logits))
+    chunks = _chunks(logits)
+    if chunks == 1:
+        _cross_entropy(0, 1, logits, target, losses, log_sum_exp)
+    else:
+        _cross_entropy_all(chunks, logits, target, losses, log_sum_exp)
+    return losses, log_sum_exp
+
+
+def cross_entropy_grad(grad: Array, logits: Array, log_sum_exp: Array, target: Array) -> Array:
+    """The gradient (N, C) of the logits from grad (N,) of the losses: grad * (softmax(logits) - onehot(target))."""
+    logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, dtype=np.int64)
+    grad, log_sum_exp = np.ascontiguousarray(grad), np.ascontiguousarray(log_sum_exp, dtype=np.float64)
+    out = np.empty(logits.shape, logits.dtype)
+    chunks = _chunks(logits)
+    if chunks == 1:
+        _cross_entropy_grad(0, 1, grad, logits, log_sum_exp, target, out)
+    else:
+        _cross_entropy_grad_all(chunks, grad, logits, log_sum_exp, target, out)
+    return out
+
+
+def log_softmax(x: Array) -> Array:
+    """x - log sum exp x along the last axis of x (N, C)."""
+    x = np.ascontiguousarray(x)
+    out = np.empty(x.shape, x.dtype)
+    _softmax_all(_chunks(x), x, out, True)
+    return out
+
+
+def softmax(x: Array) -> Array:
+    """exp x / sum exp x along the last axis of x (N, C)."""
+    x = np.ascontiguousarray(x)
+    out = np.empty(x.shape, x.dtype)
+    _softmax_all(_chunks(x), x, out, False)
+    return out
+
+
+def log_softmax_grad(grad: Array, out: Array) -> Array:
+    """The gradient (N, C) of `log_softmax`'s input from its output: grad - exp(out) * sum of grad."""
+    grad, out = np.ascontiguousarray(grad), np.ascontiguousarray(out)
+    grad_x = np.empty(grad.shape, grad.dtype)
+    _log_softmax_grad_all(_chunks(grad), grad, out, grad_x)
+    return grad_x
+
+
+def _chunks(x: Array) -> int:
+    return max(1, min(len(x), x.size // SERIAL))
+
+
+@kernel
+def _log_sum_exp(row):
+    """Its float64 value; minus infinity and NaN come out as themselves."""
+    largest = np.float64(row[0]) if row.size else -np.inf
+    for value in row:
+        if value > largest or value != value:
+            largest = np.float64(value)
+    if np.isinf(largest):
+        return largest
+    total = 0.0
+    for value in row:
+        total += np.exp(np.float64(value) - largest)
+    return largest + np.log(total)
+
+
+@kernel
+def _cross_entropy(chunk, chunks, logits, target, losses, log_sum_exp):
+    N, C = logits.shape
+    for n in range(N * chunk // chunks, N * (chunk + 1) // chunks):
+        log_sum_exp[n] = _log_sum_exp(logits[n])
+        inside = 0 <= target[n] < C
+        losses[n] = log_sum_exp[n] - np.float64(logits[n, target[n]]) if inside else 0.0
+
+
+@parallel_kernel
+def _cross_entropy_all(chunks, logits, target, losses, log_sum_exp):
+    for chunk in prange(chunks):
+        _cross_entropy(np.int64(chunk), chunks, logits, target, losses, log_sum_exp)
+
+
+@kernel
+def _cross_entropy_grad(chunk, chunks, grad, logits, log_sum_exp, target, out):
+    N, C = logits.shape
+    for n in range(N * chunk // chunks, N * (chunk + 1) // chunks):
+        if not 0 <= target[n] < C:
+            out[n] = 0
+            continue
+        for c in range(C):
+            # In float64 until the end: in equal logits p - 1/C would else be a float32's rounding error.
+            p = np.exp(np.float64(logits[n, c]) - log_sum_exp[n])
+            out[n, c] = np.float64(grad[n]) * (p - 1.0 if c == target[n] else p)
+
+
+@parallel_kernel
+def _cross_entropy_grad_all(chunks, grad, logits, log_sum_exp, target, out):
+    for chunk in prange(chunks):
+        _cross_entropy_grad(np.int64(chunk), chunks, grad, logits, log_sum_exp, target, out)
+
+
+@kernel
+def _softmax(chunk, chunks, x, out, log):
+    for n in range(x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks):
+        shift = _log_sum_exp(x[n])
+        for c in range(x.shape[1]):
+            value = np.float64(x[n, c]) - shift
+            out[n, c] = value if log else np.exp(value)
+
+
+@parallel_kernel
+def _softmax_all(chunks, x, out, log):
+    for chunk in prange(chunks):
+        _softmax(np.int64(chunk), chunks, x, out, log)
+
+
+@kernel
+def _log_softmax_grad(chunk, chunks, grad, out, grad_x):
+    for n in range(grad.shape[0] * chunk // chunks, grad.shape[0] * (chunk + 1) // chunks):
+        total = 0.0
+        for value in grad[n]:
+            total += np.float64(value)
+        for c in range(grad.shape[1]):
+            grad_x[n, c] = np.float64(grad[n, c]) - np.exp(np.float64(out[n, c])) * total
+
+
+@parallel_kernel
+def _log_softmax_grad_all(chunks, grad, out, grad_x):
+    for chunk in prange(chunks):
+        _log_softmax_grad(np.int64(chunk), chunks, grad, out, grad_x)
