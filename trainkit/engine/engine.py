@@ -19,14 +19,12 @@ from trainkit.errors import ArgumentError
 __all__ = ["Engine"]
 
 _END = object()  # what exhausted data give
-# The events of one iteration, and how many of them lie behind a run that was interrupted at each.
-_REACHED: Mapping[str | None, int] = {
-    Events.GET_BATCH_STARTED: 1,
-    Events.GET_BATCH_COMPLETED: 2,
-    Events.ITERATION_STARTED: 3,
-    Events.ITERATION_COMPLETED: 4,
-}
-_INSIDE_EPOCH = frozenset({Events.EPOCH_STARTED, *_REACHED})
+_ITERATION: tuple[str, ...] = (
+    Events.GET_BATCH_STARTED,
+    Events.GET_BATCH_COMPLETED,
+    Events.ITERATION_STARTED,
+    Events.ITERATION_COMPLETED,
+)
 
 
 class Engine(HandlerRegistry):
@@ -122,8 +120,8 @@ class Engine(HandlerRegistry):
         return self.state
 
     def _run(self, after: str | None) -> None:
-        """From STARTED, or from behind the event at which it was interrupted, to COMPLETED or the next interrupt."""
-        times, name, begin = self.state.times, Events.COMPLETED.name, perf_counter()
+        """From STARTED, or from behind the event `after`, to COMPLETED or the next interrupt."""
+        times, name, start = self.state.times, Events.COMPLETED.name, perf_counter()
         leaves = False
         if after is None:
             self.should_terminate = self.should_terminate_single_epoch = False
@@ -134,20 +132,20 @@ class Engine(HandlerRegistry):
         before = times[name]
         if not leaves:
             within(self, self._spans[Span.RUN], self._run_epochs, after)
-        times[name] = before + perf_counter() - begin
+        times[name] = before + perf_counter() - start
         if self._resume_after is not None:
             return
         if self.should_terminate:
             self._fire(self._slots[Events.TERMINATE])
         if self.should_terminate != "skip_completed":
             self._fire(self._slots[Events.COMPLETED])
-            times[name] = before + perf_counter() - begin
+            times[name] = before + perf_counter() - start
 
     def _run_epochs(self, after: str | None) -> None:
         state, times, name = self.state, self.state.times, Events.EPOCH_COMPLETED.name
-        inside = after in _INSIDE_EPOCH
+        inside = after == Events.EPOCH_STARTED or after in _ITERATION
         while inside or not (is_done(state) or self.should_terminate):
-            begin = perf_counter()
+            start = perf_counter()
             if not inside:
                 state.epoch += 1
                 times[name] = 0.0
@@ -160,12 +158,12 @@ class Engine(HandlerRegistry):
                     self._counter = state.iteration % (state.epoch_length or state.iteration + 1)
             before = times[name]
             leaves = within(self, self._spans[Span.EPOCH], self._run_batches, after if inside else None)
-            times[name] = before + perf_counter() - begin
+            times[name] = before + perf_counter() - start
             if leaves:
                 return
             if self.should_terminate_single_epoch != "skip_epoch_completed":
                 self._fire(self._slots[Events.EPOCH_COMPLETED])
-                times[name] = before + perf_counter() - begin
+                times[name] = before + perf_counter() - start
             self.should_terminate_single_epoch = inside = False
             self._stop = bool(self.should_terminate) or self.should_interrupt
             self._counter, self._counter_from_state = 0, False
@@ -195,11 +193,12 @@ class Engine(HandlerRegistry):
         process: Any = self._process_function
         if isinstance(process, weakref.WeakMethod):
             process = process()
-        fetching, fetched, started, completed = (self._slots[event] for event in _REACHED if event)
+        fetching, fetched, started, completed = (self._slots[event] for event in _ITERATION)
         fire = self._fire_overridden if self._overridden else self._dispatch
         always = self._overridden
         around_fetch, around = spans[Span.BATCH_FETCH], spans[Span.ITERATION]
-        reached = _REACHED.get(after, 0)  # 0 but in the first round after an interrupt
+        # How many of its events an interrupted iteration has behind it; 0 in all others.
+        reached = _ITERATION.index(after) + 1 if after in _ITERATION else 0
         while True:
             if reached < 1:
                 state.batch = None
@@ -298,6 +297,9 @@ class Engine(HandlerRegistry):
                     "GET_BATCH_STARTED on, or call terminate()"
                 )
             return True
+        if not self.should_interrupt:  # somebody took the request back
+            self._stop = False
+            return False
         self._fire(self._slots[Events.INTERRUPT])
         self.should_interrupt = False
         self._stop = bool(self.should_terminate or self.should_terminate_single_epoch)

@@ -136,7 +136,7 @@ class FilteredEvent:
     def accepts(self, engine: object, count: int) -> bool:
         """Whether the event counts at this count."""
         if self.counts is not None:
-            return count in self.counts
+            return int(count) in self.counts  # a range searches for any other kind of number
         if self.predicate is not None:
             return bool(self.predicate(engine, count))
         return count % self.every == 0
@@ -260,7 +260,7 @@ class Handler:
         self.leading, self.takes_event = self._fit(engine, slot, function)
         # The engine's own method is kept without its instance, or the engine would hold itself alive.
         self.own = getattr(function, "__self__", None) is engine
-        self.function = function.__func__ if self.own else function
+        self.function = function.__func__ if self.own else function  # type: ignore[attr-defined]
         self.leading += self.own
         self.plain = self.leading == 1 and not (args or kwargs or slot.arguments or slot.named)
 
@@ -318,9 +318,9 @@ class HandlerList:
         return found
 
     def describe(self) -> list[str]:
-        """One line a handler: band, name, filter."""
+        """The event, and one line a handler: band, name, filter."""
         bands = {int(band): band.name for band in Priority}
-        lines = []
+        lines = [repr(self.event) if isinstance(self.event, EventEnum) else self.event]
         for handler in self.handlers:
             rule = f" ({handler.rule.text})" if handler.rule else ""
             band = bands.get(handler.priority, str(handler.priority))

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from trainkit.engine.events import (
     Event,
-    EventEnum,
     Events,
     EventsList,
     FilteredEvent,
@@ -76,6 +75,7 @@ class HandlerRegistry:
         self._overridden = False  # whether events are fired in a way of the user's own
         self.last_event_name: str | None = None
         self.register_events(*Events)
+        self._find_overrides()
 
     def register_events(self, *events: str, event_to_attr: Mapping[str, str] | None = None) -> None:
         """Make events of your own known, to be fired by `fire_event`.
@@ -182,8 +182,35 @@ class HandlerRegistry:
 
         return register
 
-    # `during` is `on` under the name that a span reads well with.
-    during = on
+    def during(
+        self, span: Event, *args: Any, priority: int = Priority.HANDLERS, **kwargs: Any
+    ) -> Callable[[F], F]:
+        """Decorate a generator function to live across a stage: up to its `yield` before, past it after.
+
+        An error inside the stage is thrown in at the `yield`. Of several spans the first is the outermost.
+
+        Raises:
+            ArgumentError: not a Span, or not a generator function that takes the arguments.
+
+        Example:
+            >>> from trainkit.engine import Engine, Span
+            >>> engine = Engine(lambda engine, batch: print(batch))
+            >>> @engine.during(Span.ITERATION(every=2))
+            ... def bracket():
+            ...     print("(")
+            ...     yield
+            ...     print(")")
+            >>> state = engine.run("ab")
+            a
+            (
+            b
+            )
+        """
+        if self._slot(span).event not in self._spans:
+            raise ArgumentError(
+                f"during expected a Span, got {span!r}; handlers of events are registered by on"
+            )
+        return self.on(span, *args, priority=priority, **kwargs)
 
     def has_event_handler(self, handler: Callable[..., Any], event: Event | None = None) -> bool:
         """Whether `handler` is registered at `event`, or anywhere."""
@@ -272,10 +299,7 @@ class HandlerRegistry:
         lines: list[str] = []
         for slot in (*self._spans.values(), *self._slots.values()):
             if slot.handlers:
-                lines += [
-                    repr(slot.event) if isinstance(slot.event, EventEnum) else slot.event,
-                    *slot.describe(),
-                ]
+                lines += slot.describe()
         return "\n".join(lines) or "no handlers"
 
     def _slot(self, event: object) -> HandlerList:
@@ -292,7 +316,8 @@ class HandlerRegistry:
             hint = "; join several events with |"
         raise ArgumentError(
             f"{event!r} is not an event of this {type(self).__name__}{hint}; it has "
-            f"{', '.join(self._slots)}; make others known with engine.register_events(...)"
+            f"{', '.join(self._slots)}; spans {', '.join(self._spans)}; "
+            "make other events known with engine.register_events(...)"
         )
 
     def fire_event(self, event: str) -> None:
@@ -311,7 +336,11 @@ class HandlerRegistry:
             first
             <trainkit...Engine object at ...> here
         """
-        slot = self._slots.get(event) or self._slot(event)
+        slot = self._slots.get(event)
+        if slot is None:
+            slot = self._slot(event)
+            if slot.event in self._spans:
+                raise ArgumentError(f"fire_event expected an event, got {event!r}, which is a span")
         self.last_event_name = slot.event
         if slot.handlers or self._overridden:
             self._fire_event(slot.event)
@@ -338,9 +367,10 @@ class HandlerRegistry:
             self._dispatch(slot)
 
     def _dispatch(self, slot: HandlerList) -> None:
-        count = None
+        count = function = None
         try:
             for handler in slot.handlers:
+                function = handler.function
                 rule = handler.rule
                 if rule is not None:
                     if count is None:
@@ -348,7 +378,6 @@ class HandlerRegistry:
                     # `every` alone is by far the most frequent filter: it costs no call.
                     if count % rule.every if rule.every else not rule.accepts(self, count):
                         continue
-                function = handler.function
                 if handler.plain:
                     function(self)
                 elif handler.takes_event:

@@ -1,9 +1,10 @@
-"""Machine code is compiled once for a machine: a cache folder keyed by the kernels' source, the tools and the CPU."""
+"""Machine code is compiled once: a folder keyed by the kernels' source, the tools and the CPU."""
 
 import atexit
 import contextlib
 import hashlib
 import os
+import pickle
 import platform
 import shutil
 import stat
@@ -45,7 +46,7 @@ class CacheInfo(NamedTuple):
 def cache_info() -> CacheInfo:
     """The folder of compiled kernels, the number of its files and their size in bytes.
 
-    The folder is `kernels/<key>` under `$TRAINKIT_CACHE`, else `$XDG_CACHE_HOME/trainkit`, else `~/.cache/trainkit`.
+    The folder is `kernels/<key>` under `$TRAINKIT_CACHE`, `$XDG_CACHE_HOME/trainkit` or `~/.cache/trainkit`.
     It may be deleted at any time: kernels are compiled again when they are next needed.
     """
     folder = _writable_folder()
@@ -69,13 +70,13 @@ def _key() -> str:
 def _wanted_folder() -> Path:
     root = os.environ.get("TRAINKIT_CACHE")
     if not root:
-        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache"), "trainkit")  # noqa: PTH118
+        root = (os.environ.get("XDG_CACHE_HOME") or "~/.cache") + "/trainkit"
     return Path(os.path.expanduser(root)).absolute() / "kernels" / _key()  # noqa: PTH111  (it never raises)
 
 
 @cache
 def _writable_folder() -> Path:
-    """The wanted folder, or where it cannot be written a temporary one: a full or read-only disk stops nobody."""
+    """The wanted folder, or a temporary one where it cannot be written: a full disk stops nobody."""
     for folder in (_wanted_folder, _shared_temporary_folder):
         with contextlib.suppress(OSError):
             path = folder()
@@ -155,6 +156,7 @@ class KernelCache(caching.FunctionCache):
             self._files.append(caching.IndexDataCacheFile(wanted, base, stamp))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The machine code for a signature, or None: it must be compiled."""
         target_context.refresh()
         for file in self._files:
             self._cache_file = file
@@ -168,14 +170,19 @@ class KernelCache(caching.FunctionCache):
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        """Keeps what was compiled for a signature; a full disk costs the next start, not this one."""
         self._cache_file = self._files[0]
         with contextlib.suppress(OSError), _locked(_writable_folder()):
-            self._save_overload(sig, data)
+            try:
+                self._save_overload(sig, data)
+            except (pickle.UnpicklingError, EOFError, ValueError):  # a torn index: begin a new one
+                self._cache_file.flush()
+                self._save_overload(sig, data)
         _progress.finished()
 
 
 class _Progress:
-    """Says once a process that kernels are compiled: a line updated in place on a terminal, two lines in a pipe."""
+    """Says once a process that kernels are compiled: one moving line on a terminal, two lines in a pipe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -186,6 +193,7 @@ class _Progress:
         self._depth = 0
         self._since = 0.0
         self._announced = False
+        self._summarised = False
 
     def started(self, name: str) -> None:
         if os.environ.get("TRAINKIT_QUIET", "0") not in {"", "0"} or sys.stderr is None:
@@ -231,15 +239,10 @@ class _Progress:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            if self._count and not self._depth:
-                summary = f"trainkit: compiled {self._count} kernels in {self._seconds:.1f} s; the next start is quick"
-                self._count = 0
-                if not self._said_summary():
-                    print(summary, file=sys.stderr, flush=True)  # noqa: T201
-
-    def _said_summary(self) -> bool:
-        said, self._summarised = getattr(self, "_summarised", False), True
-        return said
+            if self._count and not self._summarised:
+                self._summarised = True
+                summary = f"{self._count} kernels in {self._seconds:.1f} s; the next start is quick"
+                print(f"trainkit: compiled {summary}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 _progress = _Progress()

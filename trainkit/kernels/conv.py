@@ -1,8 +1,11 @@
 """Two-dimensional convolution and its gradients as products of register tiles over planes of pixels.
 
-No column matrix is ever made. Forward and the gradient of the input are one kernel: ROWS filters times three vectors of
-pixels, one tap after another. The gradient of the weight is ROWS filters times three taps, pixels in the lanes.
+No column matrix is ever made. Forward and the gradient of the input are one kernel: ROWS filters times three
+vectors of pixels, one tap after another. The gradient of the weight is ROWS filters times three taps, pixels
+in the lanes.
 """
+
+import math
 
 import numpy as np
 from numba import prange
@@ -42,8 +45,8 @@ def conv2d_grad_input(
 ) -> Array:
     """The gradient (N, C, H, W) of `conv2d`'s input from that of its output, grad (N, F, OH, OW).
 
-    Pixels of the input fall into stride*stride phases by which taps reach them; each phase is a convolution of the
-    output's gradient with every stride-th tap, mirrored.
+    Pixels of the input fall into stride * stride phases by which taps reach them; each phase is a convolution
+    of the output's gradient with every stride-th tap, mirrored.
     """
     grad = np.ascontiguousarray(grad)
     N, C, H, W = input_shape
@@ -67,7 +70,7 @@ def conv2d_grad_input(
 
 
 def _phase(size: int, phase: int, stride: int, padding: int, taps: int) -> tuple[int, int, int]:
-    """Of the pixels p with (p + padding) % stride == phase: their number, the first, and the gradient's padding."""
+    """Of the pixels p with (p + padding) % stride == phase: their number, the first, the grad's padding."""
     first = -((phase - padding) // stride)  # the first (p + padding) // stride that lies inside
     start = first * stride + phase - padding
     return (size - start + stride - 1) // stride, start, taps - 1 - first
@@ -144,8 +147,8 @@ def conv2d_grad_weight(
 ) -> Array:
     """The gradient (F, C, kh, kw) of `conv2d`'s weight: grad (N, F, OH, OW), x (N, C, H, W).
 
-    Images are summed in chunks that depend on the shapes alone, and the chunks in order: the result is the same to the
-    last bit on any number of threads.
+    Images are summed in chunks that depend on the shapes alone, and the chunks in order: the result is the
+    same to the last bit on any number of threads.
     """
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
     N, F, rows, columns = grad.shape
@@ -174,7 +177,8 @@ def _correlate(task, groups, grad, x, offsets, partial, geometry):
     """Computes one group of filters' gradient over one chunk of images."""
     chunk, group = task // groups, task % groups
     height, width, top, left, row_step, column_step, rows, columns = (
-        geometry[0], geometry[1], geometry[2], geometry[3], geometry[4], geometry[5], geometry[6], geometry[7],
+        geometry[0], geometry[1], geometry[2], geometry[3],
+        geometry[4], geometry[5], geometry[6], geometry[7],
     )  # fmt: skip
     chunks, filters, taps = partial.shape
     lanes = VECTOR_BYTES // x.itemsize
@@ -211,7 +215,7 @@ def channel_sum(grad: Array) -> Array:
     out = np.empty(grad.shape[1], grad.dtype)
     if grad.ndim == 2:
         return np.sum(grad, axis=0, dtype=np.float64).astype(grad.dtype)
-    _channel_sum_all(grad.shape[1], grad.reshape(*grad.shape[:2], -1), out)
+    _channel_sum_all(grad.shape[1], grad.reshape(*grad.shape[:2], math.prod(grad.shape[2:])), out)
     return out
 
 
@@ -225,7 +229,6 @@ def _channel_sum_all(channels, grad, out):
 def _channel_sum(channel, grad, out):
     total = 0.0
     for n in range(grad.shape[0]):
-        row = grad.dtype.type(0)
         for i in range(grad.shape[2]):
             total += np.float64(grad[n, channel, i])
     out[channel] = total

@@ -26,7 +26,7 @@ def relu(x: Array) -> Array:
 @kernel
 def _relu(chunk, x, out):
     part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    x, out = x[part], out[part]  # an index counted from 0 needs no check for a negative one, and so LLVM vectorises
+    x, out = x[part], out[part]  # LLVM vectorises a loop from 0, where no index can be negative
     for i in range(x.size):
         out[i] = x.dtype.type(0) if x[i] <= 0 else x[i]
 
@@ -63,10 +63,11 @@ def _relu_grad_all(chunks, grad, out, grad_x):
 
 
 def dropout(x: Array, probability: float, seed: int) -> Array:
-    """x with each element zeroed with `probability` and the others scaled by 1 / (1 - probability).
+    """Dropout of x, of any shape: elements zeroed with `probability`, the others scaled by 1 / (1 - it).
 
-    Which elements go is a function of (seed, element index) alone: nothing is saved for backward, whose gradient is the
-    same function of grad. The bits are SplitMix64's (Steele, Lea, Flood 2014), a counter instead of a state.
+    Which elements go is a function of (seed, element index) alone: nothing is saved for backward, whose
+    gradient is the same function of grad. The bits are SplitMix64's (Steele, Lea, Flood 2014), a counter
+    instead of a state.
     """
     x = np.ascontiguousarray(x).reshape(x.shape)
     out = np.empty(x.shape, x.dtype)

@@ -1,4 +1,4 @@
-"""The one place that turns Python into machine code: it decorates, caches on disk and hands out the threads."""
+"""The one place that turns Python into machine code: it decorates, caches on disk, hands out the threads."""
 
 import contextlib
 import ctypes
@@ -22,7 +22,7 @@ __all__ = ["Array", "get_num_threads", "kernel", "launch_layer", "parallel_kerne
 Array = NDArray[Any]
 pool: Any = parallel  # some of the names below exist only after its first launch
 
-# What lets LLVM vectorise sums and fuse a multiply with an add. Not "nnan" and "ninf": a NaN must come out as one.
+# Lets LLVM vectorise sums and fuse a multiply with an add. Not "nnan" and "ninf": a NaN must come out as one.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
@@ -32,7 +32,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:
-    """Compiles a `prange` over tasks. Keep the body one call of a `@kernel`: it compiles five times faster than inline.
+    """Compiles a `prange` over tasks. Its body should be one call of a `@kernel`: that compiles quickest.
 
     Tasks are handed out one by one, to as many threads as `get_num_threads()` says.
     """
@@ -46,7 +46,7 @@ def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
 
 
 class _Launcher:
-    """Calls a parallel function with the room's own thread count, and leaves the user's numba settings as they were."""
+    """Calls a parallel function with the room's thread count and leaves the user's numba settings alone."""
 
     __slots__ = ("_call",)
 
@@ -76,7 +76,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Sets the number of threads for all kernels, in every Python thread; never more than the CPUs of this process.
+    """Sets the number of threads for all kernels, in every Python thread; at most the CPUs of this process.
 
     The environment variable `TRAINKIT_NUM_THREADS` sets it from outside. Results do not depend on it.
     """

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy along the last axis of a matrix, each row shifted by its maximum, summed in float64."""
+"""Softmax and cross-entropy along the rows of a matrix, each shifted by its maximum and summed in float64."""
 
 import numpy as np
 from numba import prange
@@ -11,7 +11,7 @@ SERIAL = 1 << 12  # elements below which one thread is quicker than a launch
 
 
 def cross_entropy(logits: Array, target: Array) -> tuple[Array, Array]:
-    """-log softmax(logits)[n, target[n]] for logits (N, C), target (N,) int64: losses (N,), log-sum-exp (N,) float64.
+    """Losses (N,) -log softmax(logits)[n, target[n]], log sum exp (N,) in float64; (N, C) logits.
 
     A target outside 0..C-1 gives a loss of 0 and, in `cross_entropy_grad`, a gradient of 0: an ignored row.
     """
@@ -26,7 +26,7 @@ def cross_entropy(logits: Array, target: Array) -> tuple[Array, Array]:
 
 
 def cross_entropy_grad(grad: Array, logits: Array, log_sum_exp: Array, target: Array) -> Array:
-    """The gradient (N, C) of the logits from grad (N,) of the losses: grad * (softmax(logits) - onehot(target))."""
+    """The gradient (N, C) of the logits from grad (N,) of the losses: grad * (softmax - onehot(target))."""
     logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, dtype=np.int64)
     grad, log_sum_exp = np.ascontiguousarray(grad), np.ascontiguousarray(log_sum_exp, dtype=np.float64)
     out = np.empty(logits.shape, logits.dtype)
@@ -39,7 +39,7 @@ def cross_entropy_grad(grad: Array, logits: Array, log_sum_exp: Array, target: A
 
 
 def log_softmax(x: Array) -> Array:
-    """x - log sum exp x along the last axis of x (N, C)."""
+    """The logarithm of softmax along the last axis of x (N, C): x - log sum exp x."""
     x = np.ascontiguousarray(x)
     out = np.empty(x.shape, x.dtype)
     _softmax_all(_chunks(x), x, out, True)
@@ -47,7 +47,7 @@ def log_softmax(x: Array) -> Array:
 
 
 def softmax(x: Array) -> Array:
-    """exp x / sum exp x along the last axis of x (N, C)."""
+    """The softmax along the last axis of x (N, C): exp x / sum exp x."""
     x = np.ascontiguousarray(x)
     out = np.empty(x.shape, x.dtype)
     _softmax_all(_chunks(x), x, out, False)

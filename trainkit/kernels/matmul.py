@@ -1,7 +1,7 @@
-"""Products of two matrices as register tiles, on the kernels' own threads; no BLAS, so no second pool of threads.
+"""Products of two matrices as register tiles, on the kernels' own threads: no BLAS, so no second thread pool.
 
-Where the right matrix has its columns in memory order, a panel of columns is packed once and met by all rows (`outer`).
-Where it is given transposed, both run along the shared dimension and nothing is packed at all (`inner`).
+Where the right matrix runs along its columns in memory, a panel of columns is packed once and met by all rows
+(`outer`). Where it is given transposed, both run along the shared dimension and nothing is packed (`inner`).
 """
 
 import numpy as np
@@ -18,28 +18,28 @@ SERIAL = 1 << 20  # multiply-adds below which handing out work costs more than i
 
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
-    """x (M, K) times weight (O, K) transposed, plus bias (O,) or None: (M, O)."""
+    """The product (M, O) of x (M, K) and weight (O, K) transposed, plus bias (O,) or None."""
     return _dot_rows(x, weight, bias)
 
 
 def matmul_nt(a: Array, b: Array) -> Array:
-    """a (M, K) times b (N, K) transposed: (M, N)."""
+    """The product (M, N) of a (M, K) and b (N, K) transposed."""
     return _dot_rows(a, b, None)
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """a (M, K) times b (K, N): (M, N)."""
+    """The product (M, N) of a (M, K) and b (K, N)."""
     a = np.ascontiguousarray(a)
     return _panels(a.reshape(-1), a.shape[0], a.shape[1], 1, b)
 
 
 def matmul_tn(a: Array, b: Array) -> Array:
-    """a (K, M) transposed times b (K, N): (M, N)."""
+    """The product (M, N) of a (K, M) transposed and b (K, N)."""
     a = np.ascontiguousarray(a)
     return _panels(a.reshape(-1), a.shape[1], 1, a.shape[1], b)
 
 
-def _panels(a, M, row_stride, depth_stride, b):
+def _panels(a: Array, M: int, row_stride: int, depth_stride: int, b: Array) -> Array:
     b = np.ascontiguousarray(b)
     K, N = b.shape
     out = np.empty((M, N), b.dtype)
@@ -121,7 +121,7 @@ def _panel(task, groups, a, row_stride, depth_stride, b, out):
                         target[j] += line[j]
 
 
-def _dot_rows(a, b, bias):
+def _dot_rows(a: Array, b: Array, bias: Array | None) -> Array:
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     (M, K), N = a.shape, b.shape[0]
     if bias is None:

@@ -11,8 +11,8 @@ __all__ = ["batch_norm_apply", "batch_norm_grad", "batch_norm_stats"]
 def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     """Mean and biased variance of x (N, C, L) over N and L: two arrays (C,).
 
-    One pass over memory. Sums are taken in float64 of the distance from the channel's first element, so that a mean
-    far larger than the deviation costs no digits (Chan, Golub, LeVeque 1983).
+    One pass over memory. Sums are taken in float64 of the distance from the channel's first element, so that
+    a mean far larger than the deviation costs no digits (Chan, Golub, LeVeque 1983).
     """
     x = np.ascontiguousarray(x)
     mean, variance = np.zeros(x.shape[1], x.dtype), np.zeros(x.shape[1], x.dtype)
@@ -24,7 +24,7 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
 def batch_norm_apply(
     x: Array, mean: Array, inv_std: Array, weight: Array | None, bias: Array | None
 ) -> Array:
-    """(x - mean) * inv_std * weight + bias for x (N, C, L) and (C,) arrays; weight and bias may be None."""
+    """The map (x - mean) * inv_std * weight + bias for x (N, C, L); weight and bias may be None."""
     x = np.ascontiguousarray(x)
     out = np.empty(x.shape, x.dtype)
     if x.size:
@@ -37,7 +37,7 @@ def batch_norm_apply(
 def batch_norm_grad(
     grad: Array, x: Array, mean: Array, inv_std: Array, weight: Array | None
 ) -> tuple[Array, Array, Array]:
-    """Gradients of input (N, C, L), weight (C,) and bias (C,) where mean and inv_std are those of x itself."""
+    """Gradients of input (N, C, L), weight (C,) and bias (C,), where mean and inv_std are those of x."""
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
     grad_x = np.empty(x.shape, x.dtype)
     grad_weight, grad_bias = np.zeros(x.shape[1], x.dtype), np.zeros(x.shape[1], x.dtype)
@@ -52,7 +52,7 @@ def _channels(x: Array, *arrays: Array) -> list[Array]:
 
 
 def _tasks(x: Array) -> int:
-    return max(1, min(x.shape[1], x.size >> 13))
+    return max(1, min(int(x.shape[1]), x.size >> 13))
 
 
 @parallel_kernel
@@ -63,7 +63,7 @@ def _stats_all(tasks, x, mean, variance):
 
 @kernel
 def _stats(task, tasks, x, mean, variance):
-    """Sums distances from the first element; for L = 1 channels lie side by side, and so the loop over n is outside."""
+    """Sums distances from the first element; with L = 1 the loop over n, not over c, is outside."""
     N, C, L = x.shape
     first, end = C * task // tasks, C * (task + 1) // tasks
     total, squares = np.zeros(end - first), np.zeros(end - first)

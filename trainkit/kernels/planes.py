@@ -1,39 +1,26 @@
-"""Images laid out for a convolution: zero-padded planes, one per channel and stride phase, that taps address flatly.
+"""Images laid out for a convolution: zero-padded planes, one per channel and stride phase, addressed flatly.
 
-With stride s, tap (i, j) of an output pixel (y, x) reads row y*s + i, column x*s + j of the padded image. In the plane of
-phase (i % s, j % s) that is row y + i//s, column x + j//s: a constant offset from the pixel's own place y*width + x. So
-a run of pixels is a run of memory for every tap, whatever the stride, and one table of offsets describes a kernel. The
-run goes on over the end of a row: the few pixels computed there are dropped (forward) or count zero (gradients).
+With stride s, tap (i, j) of an output pixel (y, x) reads row y*s + i, column x*s + j of the padded image. In
+the plane of phase (i % s, j % s) that is row y + i//s, column x + j//s: a constant offset from the pixel's
+own place y*width + x. So a run of pixels is a run of memory for every tap, whatever the stride, and one table
+of offsets describes a kernel. The run goes on over the end of a row: the few pixels computed there are
+dropped (forward) or count zero (gradients).
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
 from trainkit.kernels.jit import kernel
 
-__all__ = ["Geometry", "fill_planes", "tap_offsets"]
-
-
-class Geometry(NamedTuple):
-    """How an image becomes planes and where output pixels go."""
-
-    height: int  # of a plane
-    width: int
-    top: int  # rows of zeros before the image; negative: rows left out
-    left: int
-    row_step: int  # the stride between an output pixel's rows in the image
-    column_step: int
-    rows: int  # output pixels
-    columns: int
+__all__ = ["fill_planes", "tap_offsets"]
 
 
 @lru_cache(maxsize=256)
 def tap_offsets(
     channels: int, kernel_size: tuple[int, int], step: tuple[int, int], plane: tuple[int, int], multiple: int
 ) -> np.ndarray:
-    """Offsets of all taps (c, i, j) from an output pixel; the last one repeated up to a multiple of `multiple`."""
+    """Offsets of all taps (c, i, j) from an output pixel, the last repeated up to a multiple of a number."""
     c, i, j = np.ogrid[:channels, : kernel_size[0], : kernel_size[1]]
     phase = (c * step[0] + i % step[0]) * step[1] + j % step[1]
     offsets = (phase * plane[0] * plane[1] + i // step[0] * plane[1] + j // step[1]).astype(np.int64).ravel()

@@ -1,4 +1,4 @@
-"""Max pooling: the index of each maximum within its window is one byte, kept for the gradient and its gradient."""
+"""Max pooling: the index of a maximum within its window, mostly one byte, is all that the gradient needs."""
 
 import numpy as np
 from numba import prange
@@ -13,8 +13,8 @@ Pair = tuple[int, int]
 def max_pool2d(x: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:
     """The maximum of each window of x (N, C, H, W), and its index: two arrays (N, C, OH, OW).
 
-    The index is the position i * kw + j in the window, uint8 where it fits and int32 else. As in PyTorch the padding
-    is minus infinity, the first of equal maxima wins, and a NaN is larger than any number.
+    The index is the position i * kw + j in the window, uint8 where it fits and int32 else. As in PyTorch the
+    padding is minus infinity, the first of equal maxima wins, and a NaN is larger than any number.
     """
     x = np.ascontiguousarray(x)
     N, C, H, W = x.shape
@@ -41,7 +41,7 @@ def max_pool2d_grad(
     stride: Pair,
     padding: Pair,
 ) -> Array:
-    """The gradient (N, C, H, W) of `max_pool2d`'s input: grad (N, C, OH, OW) added at each window's maximum."""
+    """The gradient (N, C, H, W) of the input: grad (N, C, OH, OW) added at each window's maximum."""
     grad = np.ascontiguousarray(grad)
     N, C, H, W = input_shape
     grad_x = np.empty(input_shape, grad.dtype)

@@ -1,8 +1,9 @@
-"""A register tile for kernels in plain Python: ROWS x columns LLVM vectors that the compiler keeps in registers.
+"""A register tile for kernels in plain Python: ROWS x columns LLVM vectors that stay in registers.
 
-A tile is a numba value whose LLVM type is an array of vectors. `outer` and `inner` add products into it, `store` and
-`sums` write it out. LLVM breaks the array into single registers and lowers the vectors for SSE, AVX, AVX-512 and NEON,
-so that one source serves every CPU, and float32 and float64 alike. The caller answers for every index: none is checked.
+A tile is a numba value whose LLVM type is an array of vectors. `outer` and `inner` add products into it,
+`store` and `sums` write it out. LLVM breaks the array into single registers and lowers the vectors for SSE,
+AVX, AVX-512 and NEON, so that one source serves every CPU, and float32 and float64 alike. No index is
+checked: the caller answers for each.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ __all__ = ["COLUMNS", "ROWS", "VECTOR_BYTES", "inner", "outer", "store", "sums",
 
 
 def _machine() -> tuple[int, int]:
-    """Bytes of a vector and rows of a tile: rows x 3 accumulators must fit into the registers with 4 to spare."""
+    """Bytes of a vector and rows of a tile: rows x 3 accumulators fit into the registers with 4 to spare."""
     features = llvmlite.binding.get_host_cpu_features()
     if features.get("avx512f"):
         return 64, 8
@@ -104,7 +105,7 @@ def zero_tile(typingctx, array, columns):
 
 @in_kernels
 def outer(typingctx, tile, a, a_index, a_stride, b, b_index):
-    """tile[r, c] += a[a_index + r * a_stride] * b[b_index + c * lanes : + lanes]: one step of a matrix product."""
+    """tile[r, c] += a[a_index + r * a_stride] * b[b_index + c * lanes : + lanes]: a step of a product."""
 
     def generate(context, builder, signature, args):
         memory_a = _Memory(context, builder, a, args[1])
@@ -122,7 +123,7 @@ def outer(typingctx, tile, a, a_index, a_stride, b, b_index):
 
 @in_kernels
 def inner(typingctx, tile, a, a_index, a_stride, b, b0, b1, b2):
-    """tile[r, c] += a[a_index + r * a_stride : + lanes] * b[b_c : + lanes]: a step of ROWS x 3 dot products."""
+    """tile[r, c] += a[a_index + r * a_stride : + lanes] * b[b_c : + lanes]: a step of dot products."""
 
     def generate(context, builder, signature, args):
         memory_a = _Memory(context, builder, a, args[1])
@@ -176,8 +177,9 @@ def sums(typingctx, tile, out, index):
 def _lane_sums(builder, vectors, lanes):
     """A vector whose lane i is the sum of vectors[i]; their number is a power of two, at most `lanes`.
 
-    Each step halves the number of vectors: the pair (a, b) becomes one that holds a's half sums where bit `step` of
-    the lane is 0 and b's where it is 1. That is 3 instructions a pair, a third of summing them one by one.
+    Each step halves the number of vectors: the pair (a, b) becomes one that holds a's half sums where bit
+    `step` of the lane is 0 and b's where it is 1. That is 3 instructions a pair, a third of summing one by
+    one.
     """
     step = 1
     while step < lanes:

@@ -1,4 +1,4 @@
-"""Optimizer steps in place: every array of a parameter is read and written once, all arithmetic in between in registers."""
+"""Optimizer steps in place: every array of a parameter is read and written once, arithmetic in registers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,8 +27,9 @@ def sgd_step(
 ) -> None:
     """One step of stochastic gradient descent on all parameters of a group, in PyTorch's order of operations.
 
-    Arrays at the same place in the lists have the same shape and dtype, and are contiguous. Momentum buffers are written
-    too (None: no momentum); with `first` they are only written: they begin as the gradient.
+    Arrays at the same place in the lists have the same shape and dtype, and those written are contiguous.
+    Momentum buffers (None: no momentum) are written too; with `first` they are not read: they begin as the
+    gradient.
     """
     for i, param in enumerate(params):
         grad = np.ascontiguousarray(grads[i]).reshape(-1)
@@ -67,7 +68,19 @@ def _sgd(chunk, param, grad, buffer, lr, momentum, undamped, weight_decay, neste
 @parallel_kernel
 def _sgd_all(chunks, param, grad, buffer, lr, momentum, undamped, weight_decay, nesterov, maximize, first):
     for chunk in prange(chunks):
-        _sgd(np.int64(chunk), param, grad, buffer, lr, momentum, undamped, weight_decay, nesterov, maximize, first)
+        _sgd(
+            np.int64(chunk),
+            param,
+            grad,
+            buffer,
+            lr,
+            momentum,
+            undamped,
+            weight_decay,
+            nesterov,
+            maximize,
+            first,
+        )
 
 
 def adam_step(
@@ -87,8 +100,9 @@ def adam_step(
 ) -> None:
     """One step of Adam (Kingma and Ba 2015) on all parameters of a group, in PyTorch's order of operations.
 
-    `step` counts from 1. `decoupled` is AdamW: the weight decay shrinks the parameter and stays out of the averages.
-    `max_exp_avg_sqs` is AMSGrad's running maximum, or None. All arrays but the gradients are written in place.
+    `step` counts from 1. `decoupled` is AdamW: the weight decay shrinks the parameter and stays out of the
+    averages. `max_exp_avg_sqs` is AMSGrad's running maximum, or None. All arrays but the gradients are
+    written.
     """
     root = (1 - beta2**step) ** 0.5
     rate = lr / (1 - beta1**step)

@@ -1,0 +1,124 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainkit import kernels
+from trainkit.errors import ArgumentError
+
+PROGRAM = """
+import numpy as np
+from trainkit import kernels
+x = np.linspace(-1, 1, 7, dtype=np.float32)
+assert (kernels.relu(x) == np.maximum(x, 0)).all()
+info = kernels.cache_info()
+print(info.folder, info.files, sep="\\n")
+"""
+
+
+def start(cache, program=PROGRAM, **variables):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TRAINKIT_")}
+    environment |= {"TRAINKIT_CACHE": str(cache), "PYTHONWARNINGS": "error"} | variables
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process):
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return output.splitlines(), errors
+
+
+def test_two_processes_compile_at_once_and_the_third_finds_their_code(tmp_path):
+    both = [start(tmp_path), start(tmp_path)]
+    for process in both:
+        (folder, files), errors = end(process)
+        assert Path(folder).parent == tmp_path / "kernels"
+        assert int(files) >= 2
+        lines = errors.splitlines()
+        assert len(lines) in {0, 2}  # none for the one that came too late to compile anything
+        assert all(line.startswith("trainkit: ") for line in lines)
+    before = sorted(path.name for path in Path(folder).iterdir())
+    _, errors = end(start(tmp_path))
+    assert errors == ""
+    assert sorted(path.name for path in Path(folder).iterdir()) == before
+
+
+def test_torn_files_are_compiled_again(tmp_path):
+    (folder, _), _ = end(start(tmp_path, TRAINKIT_QUIET="1"))
+    for file in Path(folder).glob("*.nb[ic]"):
+        file.write_bytes(file.read_bytes()[:20])
+    _, errors = end(start(tmp_path, TRAINKIT_QUIET="1"))
+    assert errors == ""
+
+
+def test_a_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where the folder should be: not even root can write into it")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    (folder, _), _ = end(start(blocked, TMPDIR=str(temporary)))
+    assert Path(folder).is_relative_to(temporary)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX")
+def test_a_temporary_folder_that_others_can_write_is_not_trusted(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    planted = tmp_path / f"trainkit-{os.getuid()}"
+    planted.mkdir()
+    planted.chmod(0o777)
+    (folder, _), _ = end(start(blocked, TMPDIR=str(tmp_path)))
+    assert not Path(folder).is_relative_to(planted)
+    assert not Path(folder).exists()  # it was this process' own, and went with it
+
+
+def test_numba_keeps_its_settings(tmp_path):
+    program = """
+import numba, numpy as np
+before = numba.get_num_threads(), numba.get_parallel_chunksize(), numba.config.CACHE_DIR
+from trainkit import kernels
+kernels.set_num_threads(1)
+kernels.channel_sum(np.ones((2, 3, 4), np.float32))
+assert (numba.get_num_threads(), numba.get_parallel_chunksize(), numba.config.CACHE_DIR) == before
+assert kernels.get_num_threads() == 1
+"""
+    end(start(tmp_path, program, TRAINKIT_QUIET="1"))
+
+
+def test_the_number_of_threads(tmp_path):
+    program = "from trainkit import kernels; print(kernels.get_num_threads())"
+    assert end(start(tmp_path, program, TRAINKIT_NUM_THREADS="1"))[0] == ["1"]
+    most = end(start(tmp_path, program))[0]
+    assert end(start(tmp_path, program, TRAINKIT_NUM_THREADS="100000"))[0] == most
+    for wrong in ("0", "many", ""):
+        assert end(start(tmp_path, program, TRAINKIT_NUM_THREADS=wrong))[0] == most
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(ArgumentError, match="at least 1"):
+            kernels.set_num_threads(wrong)
+
+
+def test_kernels_run_from_several_python_threads():
+    from concurrent.futures import ThreadPoolExecutor
+
+    x = np.random.default_rng(0).standard_normal((8, 40_000)).astype(np.float32)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(kernels.relu, [x] * 16):
+            np.testing.assert_array_equal(found, np.maximum(x, 0))
+
+
+def test_the_door():
+    assert sorted(kernels.__all__) == kernels.__all__ or set(kernels.__all__) == set(
+        dict.fromkeys(kernels.__all__)
+    )
+    for name in kernels.__all__:
+        assert getattr(kernels, name).__doc__
+    assert kernels.launch_layer() in {"tbb", "omp", "workqueue"}

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from kernel_twins import DTYPES, draw
+
+from trainkit import kernels
+from trainkit.kernels.elementwise import CHUNK
+
+SHAPES = [(), (1,), (7,), (3, 5, 2), (0, 4), (CHUNK - 1,), (CHUNK,), (CHUNK + 1,), (5, CHUNK // 2 + 3)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_relu_and_its_gradient(dtype, shape):
+    x, grad = np.asarray(draw(dtype, *shape)), np.asarray(draw(dtype, *shape, seed=1))
+    out = kernels.relu(x)
+    assert (out.dtype, out.shape) == (dtype, shape)
+    np.testing.assert_array_equal(out, np.maximum(x, 0))
+    grad_x = kernels.relu_grad(grad, out)
+    assert (grad_x.dtype, grad_x.shape) == (dtype, shape)
+    np.testing.assert_array_equal(grad_x, np.where(x > 0, grad, 0))
+
+
+def test_relu_of_nan_infinities_and_an_array_that_is_not_contiguous():
+    x = np.array([np.nan, -np.inf, np.inf, -0.0, 0.0], np.float32)
+    np.testing.assert_array_equal(kernels.relu(x), [np.nan, 0, np.inf, 0, 0])
+    x = draw(np.float32, 6, 8).T[::2]
+    np.testing.assert_array_equal(kernels.relu(x), np.maximum(x, 0))
+    np.testing.assert_array_equal(kernels.relu_grad(x, kernels.relu(x)), np.maximum(x, 0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_dropout_keeps_or_drops_every_element(dtype, shape):
+    x = np.ones(shape, dtype)
+    out = kernels.dropout(x, 0.25, 7)
+    assert (out.dtype, out.shape) == (dtype, shape)
+    assert set(np.unique(out)) <= {dtype(0), dtype(4 / 3)}
+    np.testing.assert_array_equal(kernels.dropout(x * 3, 0.25, 7) == 0, out == 0)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_the_share_that_dropout_drops(probability):
+    dropped = np.mean(kernels.dropout(np.ones(200_000, np.float32), probability, 3) == 0)
+    assert abs(dropped - probability) < 5 * (probability * (1 - probability) / 200_000) ** 0.5 + 1e-12
+
+
+def test_masks_of_neighbouring_seeds_and_elements_are_independent():
+    masks = [
+        kernels.dropout(np.ones(100_000, np.float32), 0.5, seed) > 0 for seed in (0, 1, 2, 2**63, 2**64 - 1)
+    ]
+    masks.append(np.roll(masks[0], 1))
+    correlation = np.corrcoef(np.array(masks, float)) - np.eye(len(masks))
+    assert np.abs(correlation).max() < 0.02
+
+
+def test_dropout_does_not_depend_on_the_number_of_threads():
+    x, many = draw(np.float32, 3 * CHUNK + 5), kernels.get_num_threads()
+    expected = kernels.dropout(x, 0.3, 11)
+    try:
+        kernels.set_num_threads(1)
+        np.testing.assert_array_equal(kernels.dropout(x, 0.3, 11), expected)
+    finally:
+        kernels.set_num_threads(many)
+    np.testing.assert_array_equal(kernels.dropout(x[:10], 0.3, 11), expected[:10])
+    np.testing.assert_array_equal(kernels.dropout(np.repeat(x, 2)[::2], 0.3, 11), expected)
+
+
+def test_a_dropped_nan_stays_one():
+    assert np.isnan(kernels.dropout(np.full(100, np.nan, np.float32), 0.5, 0)).all()

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_twins import DTYPES, assert_close, draw
+
+from trainkit import kernels
+
+
+def log_softmax_twin(x):
+    shifted = x - x.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def check(dtype, N, C):
+    logits, slope = draw(dtype, N, C) * 5, draw(dtype, N)
+    target = np.random.default_rng(N).integers(0, C, N)
+    log_p = log_softmax_twin(logits.astype(np.float64))
+    losses, log_sum_exp = kernels.cross_entropy(logits, target)
+    assert losses.dtype == dtype
+    assert_close(losses, -log_p[np.arange(N), target])
+    onehot = np.eye(C)[target]
+    found = kernels.cross_entropy_grad(slope, logits, log_sum_exp, target)
+    assert found.dtype == dtype
+    assert_close(found, slope[:, None] * (np.exp(log_p) - onehot))
+
+    assert_close(kernels.log_softmax(logits), log_p)
+    assert_close(kernels.softmax(logits), np.exp(log_p))
+    out, grad = kernels.log_softmax(logits), draw(dtype, N, C, seed=1)
+    total = grad.astype(np.float64).sum(1, keepdims=True)
+    assert_close(kernels.log_softmax_grad(grad, out), grad - np.exp(log_p) * total, 5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("N", "C"), [(1, 1), (64, 10), (3, 1000), (300, 50), (5, 2)])
+def test_softmax_and_cross_entropy(dtype, N, C):
+    check(dtype, N, C)
+
+
+@settings(max_examples=20, deadline=None)
+@given(N=st.integers(1, 40), C=st.integers(1, 70), dtype=st.sampled_from(DTYPES))
+def test_any_shape(N, C, dtype):
+    check(dtype, N, C)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", [2, 3, 10, 1000])
+def test_equal_logits_give_an_exact_gradient(dtype, classes):
+    logits, target = np.full((4, classes), 0.7, dtype), np.arange(4) % classes
+    _, log_sum_exp = kernels.cross_entropy(logits, target)
+    grad = kernels.cross_entropy_grad(np.ones(4, dtype), logits, log_sum_exp, target)
+    expected = (1 / classes - np.eye(classes)[target]).astype(dtype)
+    np.testing.assert_allclose(grad, expected, rtol=0, atol=1e-8 if dtype == np.float32 else 1e-15)
+
+
+def test_large_logits_nan_and_infinities():
+    logits = np.array([[1e4, 0, -1e4], [np.nan, 0, 0], [-np.inf, 0, 0], [np.inf, 0, 0]], np.float32)
+    losses, log_sum_exp = kernels.cross_entropy(logits, np.array([0, 1, 1, 1]))
+    assert losses[0] == 0
+    assert np.isnan(losses[1])
+    np.testing.assert_allclose(losses[2], np.log(2), rtol=1e-6)
+    assert losses[3] == np.inf
+    grad = kernels.cross_entropy_grad(np.ones(4, np.float32), logits, log_sum_exp, np.array([0, 1, 1, 1]))
+    np.testing.assert_array_equal(grad[0], 0)
+    assert np.isnan(grad[1]).all()
+    np.testing.assert_allclose(grad[2], [0, -0.5, 0.5])
+
+
+def test_a_target_outside_the_classes_is_an_ignored_row():
+    logits = draw(np.float32, 3, 4)
+    losses, log_sum_exp = kernels.cross_entropy(logits, np.array([1, -100, 4]))
+    np.testing.assert_array_equal(losses[1:], 0)
+    grad = kernels.cross_entropy_grad(np.ones(3, np.float32), logits, log_sum_exp, np.array([1, -100, 4]))
+    np.testing.assert_array_equal(grad[1:], 0)
+
+
+def test_no_row_and_arrays_that_are_not_contiguous():
+    losses, log_sum_exp = kernels.cross_entropy(np.empty((0, 4), np.float32), np.empty(0, np.int64))
+    assert losses.shape == log_sum_exp.shape == (0,)
+    x = draw(np.float32, 10, 6).T
+    for function in (kernels.softmax, kernels.log_softmax):
+        np.testing.assert_array_equal(function(x), function(x.copy("C")))
+    target, grad = np.arange(12)[::2] % 10, np.broadcast_to(np.float32(0.5), 6)
+    losses, log_sum_exp = kernels.cross_entropy(x, target)
+    np.testing.assert_array_equal(losses, kernels.cross_entropy(x.copy("C"), target.copy())[0])
+    found = kernels.cross_entropy_grad(grad, x, log_sum_exp, target)
+    np.testing.assert_array_equal(
+        found, kernels.cross_entropy_grad(grad.copy(), x.copy("C"), log_sum_exp, target)
+    )

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_twins import DTYPES, assert_close, draw
+
+from trainkit import kernels
+
+
+def column(array):
+    return array[:, None]
+
+
+def check(dtype, N, C, L):
+    x, grad, weight, bias = (
+        draw(dtype, N, C, L),
+        draw(dtype, N, C, L, seed=1),
+        draw(dtype, C),
+        draw(dtype, C, seed=1),
+    )
+    wide, slope = x.astype(np.float64), grad.astype(np.float64)
+    mean, variance = kernels.batch_norm_stats(x)
+    assert mean.dtype == variance.dtype == dtype
+    assert_close(mean, wide.mean((0, 2)))
+    assert_close(variance, wide.var((0, 2)))
+
+    inv_std = (1 / np.sqrt(wide.var((0, 2)) + 0.1)).astype(dtype)
+    normal = (wide - column(wide.mean((0, 2)))) * column(inv_std)
+    assert_close(
+        kernels.batch_norm_apply(x, mean, inv_std, weight, bias), normal * column(weight) + column(bias), 5
+    )
+    assert_close(kernels.batch_norm_apply(x, mean, inv_std, None, None), normal, 5)
+
+    for factor in (weight, None):
+        grad_x, grad_weight, grad_bias = kernels.batch_norm_grad(grad, x, mean, inv_std, factor)
+        assert grad_x.dtype == grad_weight.dtype == grad_bias.dtype == dtype
+        assert_close(grad_bias, slope.sum((0, 2)), N * L)
+        assert_close(grad_weight, (slope * normal).sum((0, 2)), N * L)
+        inner = slope - column(slope.mean((0, 2))) - normal * column((slope * normal).mean((0, 2)))
+        assert_close(grad_x, inner * column(inv_std if factor is None else inv_std * factor), 5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("N", "C", "L"), [(1, 1, 1), (1, 3, 17), (5, 6, 11), (64, 10, 1), (7, 33, 196), (300, 40, 1)]
+)
+def test_batch_norm(dtype, N, C, L):
+    check(dtype, N, C, L)
+
+
+@settings(max_examples=20, deadline=None)
+@given(N=st.integers(1, 20), C=st.integers(1, 20), L=st.integers(1, 40), dtype=st.sampled_from(DTYPES))
+def test_any_shape(N, C, L, dtype):
+    check(dtype, N, C, L)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("L", [1, 50])
+def test_a_mean_far_larger_than_the_deviation(dtype, L):
+    x = draw(dtype, 200, 3, L) + dtype(10_000)
+    wide = x.astype(np.float64)
+    mean, variance = kernels.batch_norm_stats(x)
+    np.testing.assert_allclose(mean, wide.mean((0, 2)), rtol=1e-6)
+    np.testing.assert_allclose(variance, wide.var((0, 2)), rtol=1e-6)
+
+
+def test_a_constant_channel_nan_no_batch_and_an_array_that_is_not_contiguous():
+    x = np.full((4, 2, 3), 7.3, np.float32)
+    x[:, 1] = np.nan
+    mean, variance = kernels.batch_norm_stats(x)
+    assert mean[0] == np.float32(7.3)
+    assert variance[0] == 0
+    assert np.isnan(mean[1])
+    assert np.isnan(variance[1])
+    empty = np.empty((0, 2, 3), np.float32)
+    grad_x, grad_weight, _ = kernels.batch_norm_grad(empty, empty, mean, mean, None)
+    assert grad_x.shape == (0, 2, 3)
+    np.testing.assert_array_equal(grad_weight, 0)
+    x = draw(np.float32, 9, 8, 7).transpose(2, 0, 1)
+    np.testing.assert_array_equal(kernels.batch_norm_stats(x)[1], kernels.batch_norm_stats(x.copy())[1])
