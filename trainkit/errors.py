@@ -3,11 +3,12 @@
 __all__ = [
     "ArgumentError",
     "CheckpointError",
-    "DataError",
     "DTypeError",
+    "DataError",
     "GradientError",
     "InPlaceError",
     "IndexRangeError",
+    "OutputError",
     "ShapeError",
     "TrainkitError",
 ]
@@ -47,3 +48,7 @@ class DataError(TrainkitError, ValueError):
 
 class CheckpointError(TrainkitError, RuntimeError):
     """A checkpoint or a state dict does not fit or cannot be read."""
+
+
+class OutputError(TrainkitError, OSError):
+    """A file or folder cannot be written."""

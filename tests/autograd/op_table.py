@@ -10,8 +10,19 @@ from typing import Any
 import numpy as np
 
 import trainkit as tk
-from trainkit.autograd.ops import broadcast, conv, elementwise, index, linalg, loss, norm, pooling, reduce, shape
 from trainkit.autograd.inplace import put
+from trainkit.autograd.ops import (
+    broadcast,
+    conv,
+    elementwise,
+    index,
+    linalg,
+    loss,
+    norm,
+    pooling,
+    reduce,
+    shape,
+)
 
 
 @dataclass
@@ -73,7 +84,7 @@ def np_windows(x: Any, window: Any, fill: float = -np.inf) -> Any:
 
 def np_conv(x: Any, weight: Any, bias: Any, stride: Any, padding: Any) -> Any:
     windows = np_windows(x, (weight.shape[2:], stride, padding), 0.0)
-    n, c, h, w, k = windows.shape
+    c, k = windows.shape[1], windows.shape[4]
     out = np.einsum("nchwk,fck->nfhw", windows, weight.reshape(len(weight), c, k))
     return out if bias is None else out + bias[:, None, None]
 
@@ -116,7 +127,9 @@ def np_pool_grad(grad: Any, window: Any) -> Any:
     out = np.zeros(POOLED.shape)
     for n in range(len(POOLED)):
         at = np_windows(POOLED[n : n + 1], window).argmax(-1)
-        picked = np.take_along_axis(np_windows(units, window, 0.0), np.broadcast_to(at, (len(units), *at.shape[1:]))[..., None], -1)
+        picked = np.take_along_axis(
+            np_windows(units, window, 0.0), np.broadcast_to(at, (len(units), *at.shape[1:]))[..., None], -1
+        )
         out[n] = np.einsum("uchw,chw->u", picked[..., 0], grad[n]).reshape(POOLED.shape[1:])
     return out
 
@@ -124,9 +137,27 @@ def np_pool_grad(grad: Any, window: Any) -> Any:
 def pool_rows(window: Any, note: str) -> list[Row]:
     out = INDEX[window].shape
     return [
-        Row("max_pool2d", lambda x: pooling.max_pool2d(x, window), [(2, 2, 6, 5)], lambda x: np_windows(x, window).max(-1), note=note),
-        Row("max_pool2d_grad", lambda g: pooling.max_pool2d_grad(g, INDEX[window], POOLED.shape, window), [out], lambda g: np_pool_grad(g, window), note=note),
-        Row("max_pool2d_gather", lambda x: pooling.max_pool2d_gather(x, INDEX[window], POOLED.shape, window), [POOLED.shape], lambda x: np_pool_gather(x, window), note=note),
+        Row(
+            "max_pool2d",
+            lambda x: pooling.max_pool2d(x, window),
+            [(2, 2, 6, 5)],
+            lambda x: np_windows(x, window).max(-1),
+            note=note,
+        ),
+        Row(
+            "max_pool2d_grad",
+            lambda g: pooling.max_pool2d_grad(g, INDEX[window], POOLED.shape, window),
+            [out],
+            lambda g: np_pool_grad(g, window),
+            note=note,
+        ),
+        Row(
+            "max_pool2d_gather",
+            lambda x: pooling.max_pool2d_gather(x, INDEX[window], POOLED.shape, window),
+            [POOLED.shape],
+            lambda x: np_pool_gather(x, window),
+            note=note,
+        ),
     ]
 
 
@@ -134,9 +165,27 @@ def conv_rows(stride: Any, padding: Any, kernel: Any, note: str) -> list[Row]:
     x, weight = (2, 3, 7, 6), (5, 3, *kernel)
     out = np_conv(np.zeros(x), np.zeros(weight), None, stride, padding).shape
     return [
-        Row("conv2d", lambda x, w, b: conv.conv2d(x, w, b, stride, padding), [x, weight, (5,)], lambda x, w, b: np_conv(x, w, b, stride, padding), note=note),
-        Row("conv2d_grad_input", lambda g, w: conv.conv2d_grad_input(g, w, x, stride, padding), [out, weight], lambda g, w: np_conv_grad_input(g, w, x, stride, padding), note=note),
-        Row("conv2d_grad_weight", lambda g, v: conv.conv2d_grad_weight(g, v, weight, stride, padding), [out, x], lambda g, v: np_conv_grad_weight(g, v, weight, stride, padding), note=note),
+        Row(
+            "conv2d",
+            lambda x, w, b: conv.conv2d(x, w, b, stride, padding),
+            [x, weight, (5,)],
+            lambda x, w, b: np_conv(x, w, b, stride, padding),
+            note=note,
+        ),
+        Row(
+            "conv2d_grad_input",
+            lambda g, w: conv.conv2d_grad_input(g, w, x, stride, padding),
+            [out, weight],
+            lambda g, w: np_conv_grad_input(g, w, x, stride, padding),
+            note=note,
+        ),
+        Row(
+            "conv2d_grad_weight",
+            lambda g, v: conv.conv2d_grad_weight(g, v, weight, stride, padding),
+            [out, x],
+            lambda g, v: np_conv_grad_weight(g, v, weight, stride, padding),
+            note=note,
+        ),
     ]
 
 

@@ -17,7 +17,10 @@ def draw(row: Row, dtype: str, seed: int = 0) -> list[np.ndarray]:
     sizes = [int(np.prod(shape)) for shape in row.shapes]
     grid = np.linspace(row.low, row.high, sum(sizes) + 1)[:-1] + (row.high - row.low) / (3 * sum(sizes) + 1)
     values = rng.permutation(grid)
-    return [part.reshape(shape).astype(dtype) for part, shape in zip(np.split(values, np.cumsum(sizes)[:-1]), row.shapes, strict=True)]
+    return [
+        part.reshape(shape).astype(dtype)
+        for part, shape in zip(np.split(values, np.cumsum(sizes)[:-1]), row.shapes, strict=True)
+    ]
 
 
 def test_every_op_has_a_row() -> None:

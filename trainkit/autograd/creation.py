@@ -12,8 +12,26 @@ from trainkit.autograd.tensor import Tensor, array_from
 from trainkit.errors import ArgumentError, DTypeError
 from trainkit.random import Generator, default_generator
 
-__all__ = ["arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "ones",
-           "ones_like", "rand", "randint", "randn", "randperm", "tensor", "zeros", "zeros_like"]
+__all__ = [
+    "arange",
+    "as_tensor",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
 
 
 def _finish(array: Any, requires_grad: bool) -> Tensor:
@@ -130,8 +148,12 @@ def full_like(input: TensorBase, fill_value: Any, *, dtype: Any = None, requires
 def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Draw uniformly from [0, 1)."""
     source, dtype = (generator or default_generator).numpy, _dtype(dtype)
-    return _finish(source.random(_shape(size), np.float32).astype(dtype, copy=False)
-                   if dtype == np.float32 else source.random(_shape(size)).astype(dtype, copy=False), requires_grad)
+    return _finish(
+        source.random(_shape(size), np.float32).astype(dtype, copy=False)
+        if dtype == np.float32
+        else source.random(_shape(size)).astype(dtype, copy=False),
+        requires_grad,
+    )
 
 
 def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -142,7 +164,12 @@ def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, req
 
 
 def randint(
-    low: int, high: Any = None, size: Sequence[int] = (), *, generator: Generator | None = None, dtype: Any = None
+    low: int,
+    high: Any = None,
+    size: Sequence[int] = (),
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
 ) -> Tensor:
     """Draw integers from `low` up to but without `high`; `randint(high, size)` draws from 0.
 

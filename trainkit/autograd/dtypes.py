@@ -85,6 +85,7 @@ def result_type(*operands: Any) -> np.dtype[Any]:
     """
     ranks: list[np.dtype[Any] | None] = [None, None, None]
     for operand in operands:
+        dtype: np.dtype[Any]
         if isinstance(operand, bool):
             rank, dtype = 2, bool_
         elif isinstance(operand, (np.ndarray, np.generic)):

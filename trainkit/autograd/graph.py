@@ -168,7 +168,7 @@ def _in_mode(enabled: bool, function: _Function) -> _Function:
                     generator.close()
                     raise
                 except BaseException as error:  # noqa: BLE001 -- handed on to the generator, which decides
-                    resume, value = generator.throw, error  # type: ignore[assignment]
+                    resume, value = generator.throw, error
 
         return generate  # type: ignore[return-value]
 

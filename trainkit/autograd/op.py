@@ -28,7 +28,19 @@ import numpy as np
 from trainkit.autograd.graph import UNRECORDED, Array, Node, TensorBase, mode
 from trainkit.errors import GradientError
 
-__all__ = ["OPS", "Op", "OpFunction", "array_of", "op", "register", "run", "set_tensor_class", "unwrap", "view_op", "wrap"]
+__all__ = [
+    "OPS",
+    "Op",
+    "OpFunction",
+    "array_of",
+    "op",
+    "register",
+    "run",
+    "set_tensor_class",
+    "unwrap",
+    "view_op",
+    "wrap",
+]
 
 Rule = Callable[[Any, Any], Any]
 
@@ -78,7 +90,7 @@ def set_tensor_class(cls: type[TensorBase]) -> None:
     _tensor_class = cls
 
 
-def wrap(array: Any, node: Node | None = None, *, view_of: TensorBase | None = None) -> Any:
+def wrap(array: Any, node: Node | None = None, view_of: TensorBase | None = None) -> Any:
     """Make a tensor of an array, recorded by `node`; a view shares its base's version counter."""
     tensor = _tensor_class.__new__(_tensor_class)
     # numpy reduces to scalars where an array of no dimensions is meant
@@ -114,7 +126,12 @@ def unwrap(args: tuple[Any, ...]) -> tuple[list[Any], bool, bool]:
 
 
 def run(
-    this: Op, args: tuple[Any, ...], arrays: list[Any], wanted: bool, view: bool = False, broadcasts: bool = False
+    this: Op,
+    args: tuple[Any, ...],
+    arrays: list[Any],
+    wanted: bool,
+    view: bool = False,
+    broadcasts: bool = False,
 ) -> Any:
     """Run an op on tensors: the forward on the arrays beneath, recorded if a gradient is wanted."""
     if wanted and mode.enabled and this.rule is not None:
@@ -128,10 +145,8 @@ def run(
     others = None
     if type(out) is tuple:
         out, *others = out
-    if view and np.may_share_memory(out, arrays[0]):
-        result = wrap(out, node, view_of=args[0])
-    else:
-        result = wrap(out, node)
+    base = args[0] if view and np.may_share_memory(out, arrays[0]) else None
+    result = wrap(out, node, view_of=base)
     if node is not None and node.saved:
         node.stamp(args, out, result)
     return result if others is None else (result, *map(wrap, others))
@@ -171,7 +186,7 @@ def register(this: Op, call: Callable[..., Any], adapt: Callable[[Rule], Rule] |
     function.op = this
     function.backward = backward
     OPS[this.name] = function
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def view_op(forward: Callable[..., Any]) -> OpFunction:

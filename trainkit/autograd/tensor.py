@@ -176,7 +176,11 @@ class Tensor(TensorBase):
     # Gradients
 
     def backward(
-        self, gradient: Any = None, retain_graph: builtins.bool | None = None, create_graph: builtins.bool = False, inputs: Any = None
+        self,
+        gradient: Any = None,
+        retain_graph: builtins.bool | None = None,
+        create_graph: builtins.bool = False,
+        inputs: Any = None,
     ) -> None:
         _backward((self,), (gradient,), retain_graph, create_graph, inputs)
 

@@ -63,7 +63,7 @@ class TensorDataset(Dataset):
 class Subset(Dataset):
     """Some items of another set, by their numbers."""
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+    def __init__(self, dataset: Any, indices: Any) -> None:
         self.dataset = dataset
         self.indices = np.asarray(indices.array if isinstance(indices, TensorBase) else indices, np.int64)
         if hasattr(dataset, "batch"):
@@ -79,9 +79,7 @@ class Subset(Dataset):
         return self.dataset.batch(self.indices[indices])
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None
-) -> list[Subset]:
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Generator | None = None) -> list[Subset]:
     """Split a set at random into parts of the given lengths, or fractions that sum to 1.
 
     Raises:

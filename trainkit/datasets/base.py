@@ -47,6 +47,13 @@ class DigitImages:
             )
         return self._scaled(self.images[i], normalize=True)[None], int(self.labels[i])
 
+    def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the images `indices`, (B, 1, 28, 28) float32 and normalised, and their labels, (B,) int64.
+
+        A loader calls this once a batch, so that the set stays in memory at one byte a pixel.
+        """
+        return self._scaled(self.images[indices], normalize=True)[:, None], self.labels[indices]
+
     def arrays(self, normalize: bool = True) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return all images, (N, 1, 28, 28) float32, and all labels, (N,) int64.
 

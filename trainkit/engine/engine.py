@@ -264,8 +264,10 @@ class Engine(HandlerRegistry):
                 raise ArgumentError("run expected data with at least one batch, got none; check the data")
             state.epoch_length = self._counter
             return False
-        self._iterator = None  # a handler may set other data
+        exhausted = self._iterator
         self._fire(self._slots[Events.DATALOADER_STOP_ITERATION])
+        if self._iterator is exhausted:  # no handler has set other data
+            self._iterator = None
         if self._stop and self._leaves(Events.GET_BATCH_STARTED):
             return True
         if self._iterator is None:

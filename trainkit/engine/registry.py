@@ -207,9 +207,7 @@ class HandlerRegistry:
             )
         """
         if self._slot(span).event not in self._spans:
-            raise ArgumentError(
-                f"during expected a Span, got {span!r}; handlers of events are registered by on"
-            )
+            raise ArgumentError(f"during expected a Span, got {span!r}; on() takes handlers of events")
         return self.on(span, *args, priority=priority, **kwargs)
 
     def has_event_handler(self, handler: Callable[..., Any], event: Event | None = None) -> bool:
@@ -367,7 +365,8 @@ class HandlerRegistry:
             self._dispatch(slot)
 
     def _dispatch(self, slot: HandlerList) -> None:
-        count = function = None
+        count: Any = None
+        function: Any = None
         try:
             for handler in slot.handlers:
                 function = handler.function

@@ -113,9 +113,7 @@ def supervised_evaluation_step(
     return step
 
 
-def create_supervised_trainer(
-    model: Any, optimizer: Any, loss_fn: Callable[..., Any], **options: Any
-) -> Engine:
+def create_supervised_trainer(model: Any, optimizer: Any, loss_fn: Callable[..., Any], **options: Any) -> Engine:
     """Make an engine that trains; options as for `supervised_training_step`.
 
     >>> import trainkit as tk

@@ -95,9 +95,7 @@ def _shared_temporary_folder() -> Path:
     root.mkdir(mode=0o700, exist_ok=True)
     status = root.lstat()
     # Cache files are pickles and machine code: a folder that somebody else made is somebody else's program.
-    if not stat.S_ISDIR(status.st_mode) or (
-        os.name == "posix" and (status.st_uid != user or status.st_mode & 0o077)
-    ):
+    if not stat.S_ISDIR(status.st_mode) or (os.name == "posix" and (status.st_uid != user or status.st_mode & 0o077)):
         raise PermissionError(f"{root} belongs to another user")
     return root / _key()
 

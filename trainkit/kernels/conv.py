@@ -11,16 +11,16 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
-from trainkit.kernels.planes import fill_planes, tap_offsets
+from trainkit.kernels.planes import aligned_empty, fill_planes, plane_width, tap_offsets
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, inner, outer, store, sums, zero_tile
 
 __all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight"]
 
 Pair = tuple[int, int]
 SLACK = COLUMNS * VECTOR_BYTES  # elements behind a buffer's end that a tile may touch
-MOST_CHUNKS = (
-    16  # partial sums of a weight's gradient: fixed, so that they are added in the same order on any machine
-)
+# The images whose products a tile adds up before its lanes are summed: so many elements fit the level-2 cache.
+BATCH = 1 << 17
+MOST_CHUNKS = 16  # of partial sums: fixed, so that they are added in the same order on any machine
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Pair) -> Array:
@@ -33,16 +33,14 @@ def conv2d(x: Array, weight: Array, bias: Array | None, stride: Pair, padding: P
     out = np.empty((N, F, rows, columns), x.dtype)
     if bias is None:
         bias = np.zeros(F, x.dtype)
-    plane = rows + (kh - 1) // stride[0], columns + (kw - 1) // stride[1]
+    plane = rows + (kh - 1) // stride[0], plane_width(columns, kw, W, padding[1], stride[1])
     offsets = tap_offsets(C, (kh, kw), stride, plane, 1)
     geometry = np.array([*plane, *padding, *stride, rows, columns, 0, 0, 1, 1])
     _launch_convolve(x, _packed(weight.reshape(F, -1)), offsets, np.ascontiguousarray(bias), out, geometry)
     return out
 
 
-def conv2d_grad_input(
-    grad: Array, weight: Array, input_shape: tuple[int, ...], stride: Pair, padding: Pair
-) -> Array:
+def conv2d_grad_input(grad: Array, weight: Array, input_shape: tuple[int, ...], stride: Pair, padding: Pair) -> Array:
     """The gradient (N, C, H, W) of `conv2d`'s input from that of its output, grad (N, F, OH, OW).
 
     Pixels of the input fall into stride * stride phases by which taps reach them; each phase is a convolution
@@ -62,7 +60,7 @@ def conv2d_grad_input(
             columns, x, left = _phase(W, column_phase, stride[1], padding[1], taps.shape[3])
             if rows <= 0 or columns <= 0:
                 continue
-            plane = rows + taps.shape[2] - 1, columns + taps.shape[3] - 1
+            plane = rows + taps.shape[2] - 1, plane_width(columns, taps.shape[3], grad.shape[3], left, 1)
             offsets = tap_offsets(F, mirrored.shape[2:], (1, 1), plane, 1)
             geometry = np.array([*plane, top, left, 1, 1, rows, columns, y, x, *stride])
             _launch_convolve(grad, _packed(mirrored.reshape(C, -1)), offsets, zero, out, geometry)
@@ -105,7 +103,7 @@ def _convolve(task, groups, x, packed, offsets, bias, out, geometry):
         geometry[0], geometry[1], geometry[2], geometry[3], geometry[4], geometry[5],
         geometry[6], geometry[7], geometry[8], geometry[9], geometry[10], geometry[11],
     )  # fmt: skip
-    source = np.empty(x.shape[1] * row_step * column_step * height * width + SLACK, x.dtype)
+    source = aligned_empty(x.shape[1] * row_step * column_step * height * width + SLACK, x)
     fill_planes(x, image, source, height, width, top, left, row_step, column_step)
     lanes = VECTOR_BYTES // x.itemsize
     pixels = (rows - 1) * width + columns
@@ -122,7 +120,13 @@ def _convolve(task, groups, x, packed, offsets, bias, out, geometry):
                 tile = outer(tile, packed, start + k * ROWS, 1, source, pixel + offsets[k])
             store(tile, result, pixel, pitch)
             pixel += COLUMNS * lanes
-        while pixel < pitch:
+        if pixel + 2 * lanes <= pitch:
+            double = zero_tile(source, 2)
+            for k in range(taps):
+                double = outer(double, packed, start + k * ROWS, 1, source, pixel + offsets[k])
+            store(double, result, pixel, pitch)
+            pixel += 2 * lanes
+        if pixel < pitch:
             narrow = zero_tile(source, 1)
             for k in range(taps):
                 narrow = outer(narrow, packed, start + k * ROWS, 1, source, pixel + offsets[k])
@@ -142,9 +146,7 @@ def _convolve(task, groups, x, packed, offsets, bias, out, geometry):
                         target[column * x_step] = line[column] + shift
 
 
-def conv2d_grad_weight(
-    grad: Array, x: Array, weight_shape: tuple[int, ...], stride: Pair, padding: Pair
-) -> Array:
+def conv2d_grad_weight(grad: Array, x: Array, weight_shape: tuple[int, ...], stride: Pair, padding: Pair) -> Array:
     """The gradient (F, C, kh, kw) of `conv2d`'s weight: grad (N, F, OH, OW), x (N, C, H, W).
 
     Images are summed in chunks that depend on the shapes alone, and the chunks in order: the result is the
@@ -155,7 +157,7 @@ def conv2d_grad_weight(
     _, C, kh, kw = weight_shape
     if not grad.size:
         return np.zeros(weight_shape, grad.dtype)
-    plane = rows + (kh - 1) // stride[0], columns + (kw - 1) // stride[1]
+    plane = rows + (kh - 1) // stride[0], plane_width(columns, kw, x.shape[3], padding[1], stride[1])
     offsets = tap_offsets(C, (kh, kw), stride, plane, COLUMNS)
     geometry = np.array([*plane, *padding, *stride, rows, columns])
     chunks, blocks = min(N, MOST_CHUNKS), -(-F // ROWS)
@@ -183,26 +185,37 @@ def _correlate(task, groups, grad, x, offsets, partial, geometry):
     chunks, filters, taps = partial.shape
     lanes = VECTOR_BYTES // x.itemsize
     pitch = ((rows - 1) * width + columns + lanes - 1) // lanes * lanes
-    source = np.empty(x.shape[1] * row_step * column_step * height * width + SLACK, x.dtype)
+    start = grad.shape[0] * chunk // chunks
+    images = grad.shape[0] * (chunk + 1) // chunks - start
+    size = x.shape[1] * row_step * column_step * height * width + SLACK
     first = filters // ROWS * group // groups * ROWS
     end = filters // ROWS * (group + 1) // groups * ROWS
-    upstream = np.zeros((end - first) * pitch, x.dtype)
+    area = (end - first) * pitch
+    batch = min(images, max(1, BATCH // (size + area)))
+    source = aligned_empty(batch * size, x)
+    upstream = aligned_empty(batch * area, x)
+    upstream[:] = 0
     found = np.empty(ROWS * COLUMNS, x.dtype)
     partial[chunk, first:end] = 0
-    for image in range(grad.shape[0] * chunk // chunks, grad.shape[0] * (chunk + 1) // chunks):
-        fill_planes(x, image, source, height, width, top, left, row_step, column_step)
-        for f in range(first, min(end, grad.shape[1])):
-            for row in range(rows):
-                line = upstream[(f - first) * pitch + row * width :]
-                for column in range(columns):
-                    line[column] = grad[image, f, row, column]
+    for image in range(0, images, batch):
+        batch = min(batch, images - image)
+        for n in range(batch):
+            planes = source[n * size : (n + 1) * size]
+            fill_planes(x, start + image + n, planes, height, width, top, left, row_step, column_step)
+            for f in range(first, min(end, grad.shape[1])):
+                for row in range(rows):
+                    line = upstream[n * area + (f - first) * pitch + row * width :]
+                    pixels = grad[start + image + n, f, row]
+                    for column in range(columns):
+                        line[column] = pixels[column]
         for block in range(0, end - first, ROWS):
             for k in range(0, taps, COLUMNS):
                 tile = zero_tile(source, COLUMNS)
-                b0, b1, b2 = offsets[k], offsets[k + 1], offsets[k + 2]
-                for pixel in range(0, pitch, lanes):
-                    at = block * pitch + pixel
-                    tile = inner(tile, upstream, at, pitch, source, b0 + pixel, b1 + pixel, b2 + pixel)
+                for n in range(batch):
+                    at = n * area + block * pitch
+                    b0, b1, b2 = n * size + offsets[k], n * size + offsets[k + 1], n * size + offsets[k + 2]
+                    for pixel in range(0, pitch, lanes):
+                        tile = inner(tile, upstream, at + pixel, pitch, source, b0 + pixel, b1 + pixel, b2 + pixel)
                 sums(tile, found, 0)
                 for r in range(ROWS):
                     for c in range(COLUMNS):

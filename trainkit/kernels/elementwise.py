@@ -7,9 +7,7 @@ from trainkit.kernels.jit import Array, kernel, parallel_kernel
 
 __all__ = ["CHUNK", "dropout", "relu", "relu_grad"]
 
-CHUNK = (
-    1 << 15
-)  # elements a task; one chunk or less runs on the calling thread, where a launch would cost more
+CHUNK = 1 << 15  # elements a task; one chunk or less runs on the calling thread, where a launch would cost more
 
 
 def relu(x: Array) -> Array:

@@ -21,9 +21,7 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     return mean, variance
 
 
-def batch_norm_apply(
-    x: Array, mean: Array, inv_std: Array, weight: Array | None, bias: Array | None
-) -> Array:
+def batch_norm_apply(x: Array, mean: Array, inv_std: Array, weight: Array | None, bias: Array | None) -> Array:
     """The map (x - mean) * inv_std * weight + bias for x (N, C, L); weight and bias may be None."""
     x = np.ascontiguousarray(x)
     out = np.empty(x.shape, x.dtype)

@@ -12,8 +12,19 @@ from functools import lru_cache
 import numpy as np
 
 from trainkit.kernels.jit import kernel
+from trainkit.kernels.simd import VECTOR_BYTES
 
-__all__ = ["fill_planes", "tap_offsets"]
+__all__ = ["aligned_empty", "fill_planes", "plane_width", "tap_offsets"]
+
+
+def plane_width(columns: int, taps: int, size: int, left: int, step: int) -> int:
+    """The width of a plane for an image `size` wide with `left` zeros before it.
+
+    The zeros behind a row may be those before the next one, where the stride is 1.
+    """
+    width = columns + (taps - 1) // step
+    shared = min(left, width - left - size, taps - 1) if step == 1 else 0
+    return width - max(0, shared)
 
 
 @lru_cache(maxsize=256)
@@ -25,6 +36,14 @@ def tap_offsets(
     phase = (c * step[0] + i % step[0]) * step[1] + j % step[1]
     offsets = (phase * plane[0] * plane[1] + i // step[0] * plane[1] + j // step[1]).astype(np.int64).ravel()
     return np.pad(offsets, (0, -offsets.size % multiple), mode="edge")
+
+
+@kernel
+def aligned_empty(size, like):
+    """A flat array that begins on a vector's boundary: loads that cross cache lines take twice as long."""
+    raw = np.empty(size + VECTOR_BYTES // like.itemsize, like.dtype)
+    skip = -raw.ctypes.data % VECTOR_BYTES // like.itemsize
+    return raw[skip : skip + size]
 
 
 @kernel

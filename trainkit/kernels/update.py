@@ -130,9 +130,7 @@ def adam_step(
 
 
 @kernel
-def _adam(
-    chunk, param, grad, mean, square, most, rest1, beta2, rest2, root, rate, eps, shrink, decay, maximize
-):
+def _adam(chunk, param, grad, mean, square, most, rest1, beta2, rest2, root, rate, eps, shrink, decay, maximize):
     part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
     param, grad, mean, square, most = param[part], grad[part], mean[part], square[part], most[part]
     for i in range(param.size):
@@ -149,9 +147,7 @@ def _adam(
 
 
 @parallel_kernel
-def _adam_all(
-    chunks, param, grad, mean, square, most, rest1, beta2, rest2, root, rate, eps, shrink, decay, maximize
-):
+def _adam_all(chunks, param, grad, mean, square, most, rest1, beta2, rest2, root, rate, eps, shrink, decay, maximize):
     for chunk in prange(chunks):
         _adam(
             chunk,

@@ -57,7 +57,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             + ("; flatten it first (nn.Flatten())" if flat else f"; its last size must be in_features={features}")
         )
     _same_dtype("Linear", x, weight)
-    return _linalg.linear(x, weight, bias)  # type: ignore[no-any-return]
+    return _linalg.linear(x, weight, bias)
 
 
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0) -> Tensor:
@@ -73,7 +73,7 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair =
     _check_images("Conv2d", x, channels)
     _same_dtype("Conv2d", x, weight)
     _output_size("Conv2d", x, weight.shape[2:], stride, padding)
-    return _conv.conv2d(x, weight, bias, stride, padding)  # type: ignore[no-any-return]
+    return _conv.conv2d(x, weight, bias, stride, padding)
 
 
 def max_pool2d(x: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:
@@ -90,7 +90,7 @@ def max_pool2d(x: Tensor, kernel_size: Pair, stride: Pair | None = None, padding
         raise ArgumentError(f"max_pool2d: padding {padding} must be at most half of kernel_size {kernel}")
     _check_images("MaxPool2d", x)
     _output_size("MaxPool2d", x, kernel, steps, padding)
-    return _pooling.max_pool2d(x, (kernel, steps, padding))  # type: ignore[no-any-return]
+    return _pooling.max_pool2d(x, (kernel, steps, padding))
 
 
 def batch_norm(
@@ -114,7 +114,7 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise ArgumentError("batch_norm needs running_mean and running_var outside training")
         inv_std = 1.0 / np.sqrt(running_var.array + running_var.dtype.type(eps))
-        return _norm.scale_shift(x, running_mean.array, inv_std, weight, bias)  # type: ignore[no-any-return]
+        return _norm.scale_shift(x, running_mean.array, inv_std, weight, bias)
     count = x.numel() // max(x.shape[1], 1)
     if count == 1:
         raise ShapeError(
@@ -125,7 +125,7 @@ def batch_norm(
     if running_mean is not None and running_var is not None and count:
         _decay(running_mean, mean.array, momentum)
         _decay(running_var, var.array * (count / (count - 1)), momentum)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def _decay(running: Tensor, value: Any, momentum: float) -> None:
@@ -144,7 +144,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         return x
     if p == 1:
         return x * 0.0
-    return _elementwise.dropout(x, float(p), default_generator.draw_seed())  # type: ignore[no-any-return]
+    return _elementwise.dropout(x, float(p), default_generator.draw_seed())
 
 
 def check_probability(p: float) -> None:
@@ -155,7 +155,7 @@ def check_probability(p: float) -> None:
 
 def relu(x: Tensor) -> Tensor:
     """Replace what is negative by 0."""
-    return _elementwise.relu(x)  # type: ignore[no-any-return]
+    return _elementwise.relu(x)
 
 
 def softmax(x: Tensor, dim: int) -> Tensor:

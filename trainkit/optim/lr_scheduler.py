@@ -22,7 +22,9 @@ class LRScheduler:
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.last_epoch = 0
-        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self._set()
 
     def factor(self, step: int) -> float:
@@ -65,8 +67,12 @@ class LambdaLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
-        self.factor = lr_lambda  # type: ignore[method-assign]
+        self.lr_lambda = lr_lambda
         super().__init__(optimizer)
+
+    def factor(self, step: int) -> float:
+        """Return what the function says."""
+        return self.lr_lambda(step)
 
 
 class StepLR(LRScheduler):

@@ -32,13 +32,17 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
         if isinstance(params, TensorBase):
-            raise ArgumentError(f"{type(self).__name__} takes an iterable of parameters, got one tensor; put it in a list")
+            raise ArgumentError(
+                f"{type(self).__name__} takes an iterable of parameters, got one tensor; put it in a list"
+            )
         self.defaults = dict(defaults)
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
         given = list(params)
         if not given:
-            raise ArgumentError(f"{type(self).__name__} got no parameters; is the module empty, or an iterator used up?")
+            raise ArgumentError(
+                f"{type(self).__name__} got no parameters; is the module empty, or an iterator used up?"
+            )
         for group in given if isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
@@ -146,7 +150,13 @@ def at_least(name: str, value: float, least: float) -> None:
 
 
 def _copied(value: Any) -> Any:
-    return value.array.copy() if isinstance(value, TensorBase) else value.copy() if isinstance(value, np.ndarray) else value
+    return (
+        value.array.copy()
+        if isinstance(value, TensorBase)
+        else value.copy()
+        if isinstance(value, np.ndarray)
+        else value
+    )
 
 
 def _describe(param: Any) -> str:

@@ -60,4 +60,6 @@ class SGD(Optimizer):
                     states[i]["momentum_buffer"] = np.empty_like(params[i])
             if chosen:
                 buffers = [states[i]["momentum_buffer"] for i in chosen]
-                kernels.sgd_step([params[i] for i in chosen], [grads[i] for i in chosen], buffers, **options, first=first)
+                kernels.sgd_step(
+                    [params[i] for i in chosen], [grads[i] for i in chosen], buffers, **options, first=first
+                )

@@ -15,9 +15,7 @@ Pair = tuple[int, int]
 @op
 def conv2d(ctx: Any, x: Any, weight: Any, bias: Any, stride: Pair, padding: Pair) -> Any:
     """Correlate x (N, C, H, W) with weight (F, C, kh, kw), add bias (F,) or None: (N, F, H', W')."""
-    ctx.save(
-        x if ctx.needs(1) else None, weight if ctx.needs(0) else None, x.shape, weight.shape, stride, padding
-    )
+    ctx.save(x if ctx.needs(1) else None, weight if ctx.needs(0) else None, x.shape, weight.shape, stride, padding)
     return kernels.conv2d(x, weight, bias, stride, padding)
 
 
@@ -32,13 +30,9 @@ def _(ctx: Any, grad: Any) -> Any:
 
 
 @op
-def conv2d_grad_input(
-    ctx: Any, grad: Any, weight: Any, x_shape: tuple[int, ...], stride: Pair, padding: Pair
-) -> Any:
+def conv2d_grad_input(ctx: Any, grad: Any, weight: Any, x_shape: tuple[int, ...], stride: Pair, padding: Pair) -> Any:
     """The gradient of the input, from the output's gradient and the weight."""
-    ctx.save(
-        grad if ctx.needs(1) else None, weight if ctx.needs(0) else None, weight.shape, stride, padding
-    )
+    ctx.save(grad if ctx.needs(1) else None, weight if ctx.needs(0) else None, weight.shape, stride, padding)
     return kernels.conv2d_grad_input(grad, weight, x_shape, stride, padding)
 
 
@@ -52,9 +46,7 @@ def _(ctx: Any, grad_x: Any) -> Any:
 
 
 @op
-def conv2d_grad_weight(
-    ctx: Any, grad: Any, x: Any, weight_shape: tuple[int, ...], stride: Pair, padding: Pair
-) -> Any:
+def conv2d_grad_weight(ctx: Any, grad: Any, x: Any, weight_shape: tuple[int, ...], stride: Pair, padding: Pair) -> Any:
     """The gradient of the weight, from the output's gradient and the input."""
     ctx.save(grad if ctx.needs(1) else None, x if ctx.needs(0) else None, x.shape, stride, padding)
     return kernels.conv2d_grad_weight(grad, x, weight_shape, stride, padding)

@@ -10,8 +10,23 @@ from trainkit.autograd.op import op, view_op
 from trainkit.autograd.ops.broadcast import broadcast_to
 from trainkit.errors import ArgumentError, IndexRangeError, ShapeError
 
-__all__ = ["cat", "clone", "contiguous", "expand", "flatten", "movedim", "normalize_dim", "normalize_dims", "permute", "reshape",
-           "squeeze", "stack", "transpose", "unsqueeze", "view"]
+__all__ = [
+    "cat",
+    "clone",
+    "contiguous",
+    "expand",
+    "flatten",
+    "movedim",
+    "normalize_dim",
+    "normalize_dims",
+    "permute",
+    "reshape",
+    "squeeze",
+    "stack",
+    "transpose",
+    "unsqueeze",
+    "view",
+]
 
 
 def normalize_dim(dim: int, ndim: int) -> int:
