@@ -2,7 +2,7 @@
 
 import sys
 
-from model import Net, load_digits, parse_options
+from model import Net, load_digits, parse_options, straight_down
 from tqdm.auto import tqdm
 
 import trainkit as tk
@@ -22,7 +22,7 @@ def main() -> int:
 
     net = Net()
     optimizer = optim.Adam(net.parameters(), lr=options.lr)
-    schedule = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    schedule = optim.lr_scheduler.LambdaLR(optimizer, straight_down(options, len(train)))
     loss = nn.CrossEntropyLoss()
     trainer = create_supervised_trainer(
         net, optimizer, loss, output_transform=lambda x, y, y_pred, loss: (loss.item(), len(y))
@@ -45,8 +45,8 @@ def main() -> int:
         engine.state.metrics["lr"] = schedule.get_last_lr()[0]
         print(f"epoch {engine.state.epoch}: " + ", ".join(f"{k} {v:.4g}" for k, v in engine.state.metrics.items()))
 
-    @trainer.on(Events.EPOCH_COMPLETED)
-    def lower_the_rate() -> None:
+    @trainer.on(Events.ITERATION_COMPLETED)
+    def change_the_rate() -> None:
         schedule.step()
 
     trainer.attach(TensorBoardLogger(options.logdir))

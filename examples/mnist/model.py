@@ -1,7 +1,9 @@
 """The network and the options that both MNIST examples share."""
 
 import argparse
+import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import trainkit as tk
@@ -28,6 +30,12 @@ class Net(nn.Module):
         return self.fc2(self.dropout2(x))
 
 
+def straight_down(options: argparse.Namespace, images: int) -> Callable[[int], float]:
+    """Return the factor of the learning rate at each step: from 1 in a straight line to 0 at the end of the run."""
+    total = options.epochs * math.ceil(images / options.batch_size)
+    return lambda step: max(1 - step / total, 0.0)
+
+
 def positive(text: str) -> int:
     """Read a whole number of at least 1 from the command line."""
     if not text.isdecimal() or int(text) < 1:
@@ -50,9 +58,9 @@ def parse_options(description: str | None) -> argparse.Namespace:
     add(
         "--lr",
         type=float,
-        default=1e-3,
+        default=2e-3,
         metavar="RATE",
-        help="Begin with this learning rate. Default: 0.001.",
+        help="Begin with this learning rate; it falls to 0. Default: 0.002.",
     )
     add(
         "--seed",

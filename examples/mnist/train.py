@@ -2,7 +2,7 @@
 
 import sys
 
-from model import Net, load_digits, parse_options
+from model import Net, load_digits, parse_options, straight_down
 
 import trainkit as tk
 from trainkit import nn, optim
@@ -16,7 +16,7 @@ def main() -> int:
 
     net = Net()
     optimizer = optim.Adam(net.parameters(), lr=options.lr)
-    schedule = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    schedule = optim.lr_scheduler.LambdaLR(optimizer, straight_down(options, len(train)))
     trainer = tk.Trainer(net, optimizer, nn.CrossEntropyLoss(), metrics=["accuracy"])
     trainer.fit(
         train,
@@ -24,7 +24,7 @@ def main() -> int:
         batch_size=options.batch_size,
         epochs=options.epochs,
         callbacks=[
-            LearningRateScheduler(schedule),
+            LearningRateScheduler(schedule, per="step"),
             TensorBoardLogger(options.logdir, every=50),
             ModelCheckpoint(options.logdir, monitor="val_accuracy"),
         ],

@@ -43,7 +43,7 @@ def small_mnist(monkeypatch):
         for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
             raw = idx_bytes(array)
             content[f"{name}.gz"] = gzip.compress(raw)
-            file = mnist_module.IdxFile(name, array.shape, hashlib.sha256(raw).hexdigest())
+            file = mnist_module._IdxFile(name, array.shape, hashlib.sha256(raw).hexdigest())
             files.setdefault(part, []).append(file)
     monkeypatch.setattr(mnist_module, "TRAIN_FILES", tuple(files["train"]))
     monkeypatch.setattr(mnist_module, "TEST_FILES", tuple(files["t10k"]))

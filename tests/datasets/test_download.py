@@ -32,9 +32,7 @@ def test_missing_files_are_downloaded_once(root, mirrors, small_mnist):
         server.files = small_mnist
     assert len(MNIST(root)) == 30
     assert names(root) == [IMAGES, LABELS]
-    assert {name: (root / name).read_bytes() for name in names(root)} == {
-        n: small_mnist[n] for n in names(root)
-    }
+    assert {name: (root / name).read_bytes() for name in names(root)} == {n: small_mnist[n] for n in names(root)}
     fetched = downloads(mirrors)
     assert sorted(fetched) == [IMAGES, LABELS]
     assert len(MNIST(root)) == 30
@@ -91,9 +89,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, mirrors, small_mnist):
     for server in mirrors:
         server.files = small_mnist
     (tmp_path / "file").touch()
-    with pytest.raises(
-        DatasetUnavailableError, match=r"the folder cannot be written .* name another as root"
-    ):
+    with pytest.raises(DatasetUnavailableError, match=r"the folder cannot be written .* name another as root"):
         MNIST(tmp_path / "file")
 
 

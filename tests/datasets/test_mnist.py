@@ -45,9 +45,7 @@ def test_arrays_are_the_items(small_root):
 
 @pytest.mark.parametrize("index", [30, -31])
 def test_an_index_out_of_range(index, small_root):
-    with pytest.raises(
-        IndexRangeError, match=rf"index {index} is out of range for MNIST.* expected -30 to 29"
-    ):
+    with pytest.raises(IndexRangeError, match=rf"index {index} is out of range for MNIST.* expected -30 to 29"):
         MNIST(small_root)[index]
 
 
@@ -95,9 +93,7 @@ def test_a_wrong_checksum_names_both(small_root, small_mnist):
 
 def test_another_data_set_under_mnist_s_name(small_root, small_mnist):
     (small_root / "train-images-idx3-ubyte.gz").write_bytes(small_mnist["t10k-images-idx3-ubyte.gz"])
-    with pytest.raises(
-        DataError, match=r"holds uint8 values of shape \(20, 28, 28\), expected .*\(30, 28, 28\)"
-    ):
+    with pytest.raises(DataError, match=r"holds uint8 values of shape \(20, 28, 28\), expected .*\(30, 28, 28\)"):
         MNIST(small_root)
 
 

@@ -116,9 +116,7 @@ def test_kernels_run_from_several_python_threads():
 
 
 def test_the_door():
-    assert sorted(kernels.__all__) == kernels.__all__ or set(kernels.__all__) == set(
-        dict.fromkeys(kernels.__all__)
-    )
+    assert sorted(kernels.__all__) == kernels.__all__ or set(kernels.__all__) == set(dict.fromkeys(kernels.__all__))
     for name in kernels.__all__:
         assert getattr(kernels, name).__doc__
     assert kernels.launch_layer() in {"tbb", "omp", "workqueue"}

@@ -36,24 +36,18 @@ def check(dtype, N, C, H, W, F, kernel_size, stride, padding):
     out = kernels.conv2d(x, weight, bias, stride, padding)
     assert out.dtype == dtype
     assert_close(out, conv2d_twin(*wide, stride, padding), scale)
-    assert_close(
-        kernels.conv2d(x, weight, None, stride, padding), conv2d_twin(*wide[:2], None, stride, padding), scale
-    )
+    assert_close(kernels.conv2d(x, weight, None, stride, padding), conv2d_twin(*wide[:2], None, stride, padding), scale)
 
     grad = draw(dtype, *out.shape)
     found = kernels.conv2d_grad_input(grad, weight, x.shape, stride, padding)
     assert found.dtype == dtype
-    assert_close(
-        found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, stride, padding), F * scale
-    )
+    assert_close(found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, stride, padding), F * scale)
 
     found = kernels.conv2d_grad_weight(grad, x, weight.shape, stride, padding)
     assert found.dtype == dtype
     expected = np.einsum("nchwij,nfhw->fcij", windows(wide[0], kernel_size, stride, padding), grad)
     assert_close(found, expected, max(1, grad.size // F) ** 0.5)
-    assert_close(
-        kernels.channel_sum(grad), grad.astype(np.float64).sum((0, 2, 3)), max(1, grad.size // F) ** 0.5
-    )
+    assert_close(kernels.channel_sum(grad), grad.astype(np.float64).sum((0, 2, 3)), max(1, grad.size // F) ** 0.5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -109,9 +103,7 @@ def test_arrays_that_are_not_contiguous():
     )
     bias = draw(np.float32, 10)[::2]
     out = kernels.conv2d(x, weight, bias, (1, 1), (0, 0))
-    np.testing.assert_array_equal(
-        out, kernels.conv2d(x.copy("C"), weight.copy("C"), bias.copy(), (1, 1), (0, 0))
-    )
+    np.testing.assert_array_equal(out, kernels.conv2d(x.copy("C"), weight.copy("C"), bias.copy(), (1, 1), (0, 0)))
     grad = np.broadcast_to(np.float32(1), out.shape)
     for gradient, args in (
         (kernels.conv2d_grad_input, (weight, x.shape)),
@@ -152,9 +144,7 @@ def test_nan_reaches_exactly_the_pixels_whose_window_holds_it():
     expected = np.isnan(conv2d_twin(x, weight, None, (1, 1), (1, 1)))
     np.testing.assert_array_equal(np.isnan(kernels.conv2d(x, weight, None, (1, 1), (1, 1))), expected)
     expected = np.isnan(grad_input_twin(x, weight, x.shape, (1, 1), (1, 1)))
-    np.testing.assert_array_equal(
-        np.isnan(kernels.conv2d_grad_input(x, weight, x.shape, (1, 1), (1, 1))), expected
-    )
+    np.testing.assert_array_equal(np.isnan(kernels.conv2d_grad_input(x, weight, x.shape, (1, 1), (1, 1))), expected)
     assert np.isnan(kernels.conv2d_grad_weight(np.ones_like(x), x, weight.shape, (1, 1), (1, 1))).any()
     assert np.isnan(kernels.channel_sum(x)).all()
 

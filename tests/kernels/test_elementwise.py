@@ -45,9 +45,7 @@ def test_the_share_that_dropout_drops(probability):
 
 
 def test_masks_of_neighbouring_seeds_and_elements_are_independent():
-    masks = [
-        kernels.dropout(np.ones(100_000, np.float32), 0.5, seed) > 0 for seed in (0, 1, 2, 2**63, 2**64 - 1)
-    ]
+    masks = [kernels.dropout(np.ones(100_000, np.float32), 0.5, seed) > 0 for seed in (0, 1, 2, 2**63, 2**64 - 1)]
     masks.append(np.roll(masks[0], 1))
     correlation = np.corrcoef(np.array(masks, float)) - np.eye(len(masks))
     assert np.abs(correlation).max() < 0.02

@@ -84,6 +84,4 @@ def test_no_row_and_arrays_that_are_not_contiguous():
     losses, log_sum_exp = kernels.cross_entropy(x, target)
     np.testing.assert_array_equal(losses, kernels.cross_entropy(x.copy("C"), target.copy())[0])
     found = kernels.cross_entropy_grad(grad, x, log_sum_exp, target)
-    np.testing.assert_array_equal(
-        found, kernels.cross_entropy_grad(grad.copy(), x.copy("C"), log_sum_exp, target)
-    )
+    np.testing.assert_array_equal(found, kernels.cross_entropy_grad(grad.copy(), x.copy("C"), log_sum_exp, target))

@@ -26,9 +26,7 @@ def check(dtype, N, C, L):
 
     inv_std = (1 / np.sqrt(wide.var((0, 2)) + 0.1)).astype(dtype)
     normal = (wide - column(wide.mean((0, 2)))) * column(inv_std)
-    assert_close(
-        kernels.batch_norm_apply(x, mean, inv_std, weight, bias), normal * column(weight) + column(bias), 5
-    )
+    assert_close(kernels.batch_norm_apply(x, mean, inv_std, weight, bias), normal * column(weight) + column(bias), 5)
     assert_close(kernels.batch_norm_apply(x, mean, inv_std, None, None), normal, 5)
 
     for factor in (weight, None):
@@ -41,9 +39,7 @@ def check(dtype, N, C, L):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    ("N", "C", "L"), [(1, 1, 1), (1, 3, 17), (5, 6, 11), (64, 10, 1), (7, 33, 196), (300, 40, 1)]
-)
+@pytest.mark.parametrize(("N", "C", "L"), [(1, 1, 1), (1, 3, 17), (5, 6, 11), (64, 10, 1), (7, 33, 196), (300, 40, 1)])
 def test_batch_norm(dtype, N, C, L):
     check(dtype, N, C, L)
 

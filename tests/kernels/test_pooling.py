@@ -36,9 +36,7 @@ def check(x, kernel_size, stride, padding):
     np.testing.assert_array_equal(kernels.max_pool2d_gather(x, index, *window), expected)
 
     # Positions as values: the gather tells where each index points.
-    positions = np.broadcast_to(
-        np.arange(x.shape[2] * x.shape[3], dtype=x.dtype).reshape(x.shape[2:]), x.shape
-    )
+    positions = np.broadcast_to(np.arange(x.shape[2] * x.shape[3], dtype=x.dtype).reshape(x.shape[2:]), x.shape)
     np.testing.assert_array_equal(kernels.max_pool2d_gather(positions, index, *window), place)
 
     grad = draw(x.dtype, *out.shape, seed=2)

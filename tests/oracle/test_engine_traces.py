@@ -456,14 +456,18 @@ def without_second_fetch(trace):
     return kept
 
 
-@pytest.mark.parametrize("name", [*EVERYWHERE, "process"])
-@pytest.mark.parametrize("action", ACTIONS)
+# Too early for terminate_epoch: an error in both, tested below (ignite's next run() then returns None).
+STOPS = [
+    (name, action)
+    for name in [*EVERYWHERE, "process"]
+    for action in ACTIONS
+    if not (name in ("STARTED", "EPOCH_STARTED") and action.startswith("terminate_epoch"))
+]
+
+
+@pytest.mark.parametrize(("name", "action"), STOPS)
 @pytest.mark.parametrize("length", [3, 5])
 def test_stops_everywhere(name, action, length):
-    if (name, action) in (("STARTED", "terminate_epoch"), ("STARTED", "terminate_epoch, no completed")) or (
-        name == "EPOCH_STARTED" and action.startswith("terminate_epoch")
-    ):
-        pytest.skip("an error in both; ignite then returns None from the next run (see the departures)")
     options = {"run": {"epoch_length": length}}
     expected = acting(theirs, name, ACTIONS[action], **options)
     if name == "DATALOADER_STOP_ITERATION" and action == "interrupt":

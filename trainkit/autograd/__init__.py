@@ -70,13 +70,8 @@ from trainkit.autograd.functions import (
     where,
 )
 from trainkit.autograd.gradcheck import gradcheck, gradgradcheck
-from trainkit.autograd.graph import (
-    TensorBase,
-    enable_grad,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from trainkit.autograd.graph import TensorBase
+from trainkit.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from trainkit.autograd.op import op, wrap
 from trainkit.autograd.tensor import Tensor
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from trainkit.autograd.graph import TensorBase, enable_grad, walk_backward
+from trainkit.autograd.graph import TensorBase, walk_backward
+from trainkit.autograd.modes import enable_grad
 from trainkit.autograd.op import wrap
 from trainkit.errors import ArgumentError, GradientError, ShapeError
 

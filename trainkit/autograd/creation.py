@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from trainkit.autograd import dtypes
+from trainkit.autograd.convert import array_from
 from trainkit.autograd.graph import TensorBase
 from trainkit.autograd.op import wrap
-from trainkit.autograd.tensor import Tensor, array_from
+from trainkit.autograd.tensor import Tensor
 from trainkit.errors import ArgumentError, DTypeError
 from trainkit.random import Generator, default_generator
 

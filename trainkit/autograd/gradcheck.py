@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from trainkit.autograd.backward import grad
-from trainkit.autograd.graph import TensorBase, enable_grad
+from trainkit.autograd.graph import TensorBase
+from trainkit.autograd.modes import enable_grad
 from trainkit.autograd.op import wrap
 from trainkit.errors import DTypeError, GradientError
 

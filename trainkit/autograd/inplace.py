@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from trainkit.autograd.graph import TensorBase, mode
+from trainkit.autograd.graph import TensorBase
+from trainkit.autograd.modes import mode
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import sum_to
 from trainkit.autograd.ops.index import getitem, plain_index
@@ -19,7 +20,7 @@ def assign(tensor: TensorBase, result: TensorBase) -> Any:
         InPlaceError: `tensor` is a view and the change would have to be recorded through it.
         ShapeError: broadcasting made the result larger than the tensor.
     """
-    check_writable(tensor, result.needs_grad)
+    _check_writable(tensor, result.needs_grad)
     if result.array.shape != tensor.array.shape:
         raise ShapeError(
             f"the result of a change in place has shape {result.array.shape}, the tensor {tensor.array.shape}; "
@@ -32,7 +33,7 @@ def assign(tensor: TensorBase, result: TensorBase) -> Any:
     return tensor
 
 
-def check_writable(tensor: TensorBase, recorded: bool) -> None:
+def _check_writable(tensor: TensorBase, recorded: bool) -> None:
     """Raise if a change in place of `tensor` could not be given its gradient."""
     if not mode.enabled:
         return
@@ -73,7 +74,7 @@ def set_item(tensor: TensorBase, index: Any, value: Any) -> None:
     index = plain_index(index)
     recorded = mode.enabled and (tensor.needs_grad or (isinstance(value, TensorBase) and value.needs_grad))
     if recorded:
-        check_writable(tensor, recorded)
+        _check_writable(tensor, recorded)
         assign(tensor, put(tensor, value, index))
         return
     try:

@@ -25,7 +25,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trainkit.autograd.graph import UNRECORDED, Array, Node, TensorBase, mode
+from trainkit.autograd.graph import UNRECORDED, Array, Node, TensorBase
+from trainkit.autograd.modes import mode
 from trainkit.errors import GradientError
 
 __all__ = [

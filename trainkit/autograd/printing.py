@@ -27,7 +27,7 @@ def tensor_repr(tensor: Any) -> str:
 
 
 def _values(array: np.ndarray[Any, Any]) -> str:
-    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array[:0]
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else np.empty(0)
     whole = bool((finite == np.trunc(finite)).all())
     largest = np.abs(finite).max(initial=0)
     return np.array2string(

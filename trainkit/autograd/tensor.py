@@ -8,6 +8,7 @@ import numpy as np
 
 from trainkit.autograd import dtypes, inplace
 from trainkit.autograd.backward import backward as _backward
+from trainkit.autograd.convert import array_from
 from trainkit.autograd.graph import Array, Node, TensorBase
 from trainkit.autograd.op import set_tensor_class, wrap
 from trainkit.autograd.ops import broadcast, elementwise, linalg, loss, reduce
@@ -386,26 +387,6 @@ class Tensor(TensorBase):
 
     def zero_(self) -> "Tensor":
         return self.fill_(0)
-
-
-def array_from(data: Any, dtype: Any = None) -> Array:
-    """Return a new array of numbers, sequences, arrays or tensors."""
-    if isinstance(data, TensorBase):
-        return np.array(data.array, dtype)
-    if dtype is None and not isinstance(data, (np.ndarray, np.generic)):
-        if isinstance(data, (list, tuple)) and any(isinstance(part, TensorBase) for part in data):
-            data = [part.array if isinstance(part, TensorBase) else part for part in data]
-        array = np.array(data)
-        if array.dtype == np.float64:
-            array = array.astype(dtypes.get_default_dtype())
-    else:
-        array = np.array(data, dtype)
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(
-            f"cannot make a tensor of {type(data).__name__} values of dtype {array.dtype}; "
-            "expected numbers or booleans in rows of one length"
-        )
-    return array
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:

@@ -1,25 +1,36 @@
-"""The learning rate over the epochs."""
+"""The learning rate over a run."""
 
 from typing import Any
 
 from trainkit.callbacks.callback import Callback
+from trainkit.errors import ArgumentError
 
 __all__ = ["LearningRateScheduler"]
 
 
 class LearningRateScheduler(Callback):
-    """Step a scheduler before every epoch but the first: an epoch's metrics show the rate that it was trained with.
+    """Step a scheduler before every epoch, or before every batch, but the first.
+
+    The rate is set before the step that it is for, so what is logged is what was trained with.
 
     Args:
         scheduler: of `trainkit.optim.lr_scheduler`, on the trainer's optimizer.
+        per: "epoch" or "step".
     """
 
-    def __init__(self, scheduler: Any) -> None:
-        self.scheduler = scheduler
+    def __init__(self, scheduler: Any, per: str = "epoch") -> None:
+        if per not in ("epoch", "step"):
+            raise ArgumentError(f"per must be 'epoch' or 'step', got {per!r}")
+        self.scheduler, self.per = scheduler, per
 
     def on_epoch_begin(self) -> None:
         """Set the rate of this epoch."""
-        if self.state.epoch > 1:
+        if self.per == "epoch" and self.state.epoch > 1:
+            self.scheduler.step()
+
+    def on_train_batch_begin(self) -> None:
+        """Set the rate of this batch."""
+        if self.per == "step" and self.state.iteration > 1:
             self.scheduler.step()
 
     def state_dict(self) -> dict[str, Any]:

@@ -42,9 +42,7 @@ class DigitImages:
         """Return one image, (1, 28, 28) float32 and normalised, and its label."""
         i = operator.index(index)
         if not -len(self) <= i < len(self):
-            raise IndexRangeError(
-                f"index {i} is out of range for {self!r}; expected -{len(self)} to {len(self) - 1}"
-            )
+            raise IndexRangeError(f"index {i} is out of range for {self!r}; expected -{len(self)} to {len(self) - 1}")
         return self._scaled(self.images[i], normalize=True)[None], int(self.labels[i])
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -20,9 +20,7 @@ class DatasetUnavailableError(DataError, ConnectionError):
     """A data set is not on this machine and cannot be downloaded now."""
 
 
-def download(
-    names: Sequence[str], folder: Path, mirrors: Sequence[str], check: Callable[[Path], object]
-) -> None:
+def download(names: Sequence[str], folder: Path, mirrors: Sequence[str], check: Callable[[Path], object]) -> None:
     """Download files into a folder, each from the first mirror that delivers it whole.
 
     Args:

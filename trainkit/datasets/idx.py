@@ -79,9 +79,7 @@ def parse_idx(content: bytes, path: str | Path) -> NDArray[Any]:
     rank = content[3]
     start = 4 + 4 * rank
     if len(content) < start:
-        raise DataError(
-            f"'{path}' is cut short: {len(content)} bytes, expected {start} for the header alone; {CURE}"
-        )
+        raise DataError(f"'{path}' is cut short: {len(content)} bytes, expected {start} for the header alone; {CURE}")
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", rank, 4))
     expected = start + math.prod(shape) * np.dtype(dtype).itemsize
     if len(content) != expected:
@@ -93,9 +91,7 @@ def parse_idx(content: bytes, path: str | Path) -> NDArray[Any]:
     try:
         values = np.frombuffer(content, dtype, math.prod(shape), start).reshape(shape)
     except ValueError as error:
-        raise DataError(
-            f"'{path}' has the shape {shape}, which numpy cannot hold: {error}; {CURE}"
-        ) from error
+        raise DataError(f"'{path}' has the shape {shape}, which numpy cannot hold: {error}; {CURE}") from error
     array = values.astype(values.dtype.newbyteorder("="), copy=False)
     array.flags.writeable = False
     return array

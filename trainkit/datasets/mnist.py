@@ -22,7 +22,7 @@ MIRRORS = (
 )
 
 
-class IdxFile(NamedTuple):
+class _IdxFile(NamedTuple):
     """One of the four files: its shape, and the SHA-256 of its decompressed content."""
 
     name: str
@@ -31,24 +31,24 @@ class IdxFile(NamedTuple):
 
 
 TRAIN_FILES = (
-    IdxFile(
+    _IdxFile(
         "train-images-idx3-ubyte",
         (60000, 28, 28),
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
-    IdxFile(
+    _IdxFile(
         "train-labels-idx1-ubyte",
         (60000,),
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
 )
 TEST_FILES = (
-    IdxFile(
+    _IdxFile(
         "t10k-images-idx3-ubyte",
         (10000, 28, 28),
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
-    IdxFile(
+    _IdxFile(
         "t10k-labels-idx1-ubyte",
         (10000,),
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
@@ -138,7 +138,7 @@ def _default_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "trainkit" / "mnist"
 
 
-def _load(files: tuple[IdxFile, ...], root: Path, may_download: bool) -> list[NDArray[Any]]:
+def _load(files: tuple[_IdxFile, ...], root: Path, may_download: bool) -> list[NDArray[Any]]:
     missing = {f"{file.name}.gz": file for file in files if _find(file, root) is None}
     if missing:
         lack = f"MNIST is not in '{root}'"
@@ -153,26 +153,24 @@ def _load(files: tuple[IdxFile, ...], root: Path, may_download: bool) -> list[ND
     return [_read(path, file) for file in files if (path := _find(file, root)) is not None]
 
 
-def _find(file: IdxFile, root: Path) -> Path | None:
+def _find(file: _IdxFile, root: Path) -> Path | None:
     dotted = file.name.replace("-idx", ".idx")
     names = (file.name, dotted, f"{file.name}.gz", f"{dotted}.gz")
     candidates = [folder / name for folder in (root, root / "MNIST" / "raw") for name in names]
     return next((path for path in candidates if path.exists()), None)
 
 
-def _read(path: Path, file: IdxFile) -> NDArray[np.uint8]:
+def _read(path: Path, file: _IdxFile) -> NDArray[np.uint8]:
     content = read_content(path)
     array = parse_idx(content, path)
     if array.dtype != np.uint8 or array.shape != file.shape:
         raise DataError(
-            f"'{path}' holds {array.dtype} values of shape {array.shape}, "
-            f"expected uint8 of shape {file.shape}; {CURE}"
+            f"'{path}' holds {array.dtype} values of shape {array.shape}, expected uint8 of shape {file.shape}; {CURE}"
         )
     # The checksum also settles that every label is 0 to 9.
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != file.sha256:
         raise DataError(
-            f"'{path}' is damaged or is not MNIST's: its content has SHA-256 {sha256}, "
-            f"expected {file.sha256}; {CURE}"
+            f"'{path}' is damaged or is not MNIST's: its content has SHA-256 {sha256}, expected {file.sha256}; {CURE}"
         )
     return array

@@ -96,9 +96,7 @@ def pens() -> Pens:
     length = np.zeros(len(styles), np.float32)
     for s, (style, place) in enumerate(zip(styles, places, strict=True)):
         controls[s, : len(place)] = place
-        basis[s], length[s] = _even_dots(
-            [[place.index(point) for point in stroke] for stroke in style], controls[s]
-        )
+        basis[s], length[s] = _even_dots([[place.index(point) for point in stroke] for stroke in style], controls[s])
     number = np.array([len(digit) for digit in STYLES])
     return Pens(basis, controls, length, np.cumsum(number) - number, number)
 
@@ -124,12 +122,7 @@ def _curve(stroke: list[int], width: int, fine: int = 200) -> NDArray[np.float64
     before, after = (stroke[-2], stroke[1]) if closed else (stroke[0], stroke[-1])
     path = [before, *stroke, after]
     t = np.linspace(0, 1, fine)
-    blend = (
-        np.stack(
-            [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1
-        )
-        / 2
-    )
+    blend = np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1) / 2
     rows = np.zeros((len(stroke) - 1, fine, width))
     for k, segment in enumerate(rows):
         for j in range(4):

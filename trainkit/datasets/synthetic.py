@@ -13,9 +13,7 @@ __all__ = ["SyntheticDigits"]
 
 SIZE = 28
 FINE = 2 * SIZE  # dots are counted on a grid of half pixels
-CHUNK = (
-    256  # images with a generator of their own: the first n images do not depend on how many are asked for
-)
+CHUNK = 256  # images with a generator of their own: the first n images do not depend on how many are asked for
 BLURS = np.linspace(0.9, 1.4, 16, dtype=np.float32)  # pixels
 
 
@@ -91,9 +89,7 @@ def _draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int64
     return ink.astype(np.uint8), labels
 
 
-def _write(
-    rng: np.random.Generator, labels: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _write(rng: np.random.Generator, labels: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the dots (CHUNK, POINTS, 2) of digits in pixels, and the length (CHUNK,) of their strokes."""
     pen = pens()
     style = pen.first[labels] + rng.integers(0, pen.number[labels])

@@ -97,9 +97,8 @@ class Engine(HandlerRegistry):
             raise EngineError("run() was called from inside the run of the same engine; use another Engine")
         interrupted = self._resume_after is not None
         if begin(self.state, data, max_epochs, max_iters, epoch_length, interrupted):
-            self._resume_after, self._counter, self._counter_from_state = None, 0, True
-            self._iterator = None if interrupted else self._iterator
-            interrupted = False
+            self._forget_interrupt()
+            interrupted, self._counter, self._counter_from_state = False, 0, True
         elif not interrupted:
             self._counter, self._counter_from_state = 0, not self.should_terminate
         if self._iterator is None and (data is not None or not interrupted):
@@ -124,8 +123,7 @@ class Engine(HandlerRegistry):
         times, name, start = self.state.times, Events.COMPLETED.name, perf_counter()
         leaves = False
         if after is None:
-            self.should_terminate = self.should_terminate_single_epoch = False
-            self.should_interrupt = self._stop = False
+            self.should_terminate = self.should_terminate_single_epoch = self.should_interrupt = self._stop = False
             times[name] = 0.0
             self._fire(self._slots[Events.STARTED])
             leaves = self._stop and self._leaves(Events.STARTED)
@@ -231,14 +229,14 @@ class Engine(HandlerRegistry):
                 if self._stop and self._leaves(started.event):
                     return True
             if reached < 4:
-                try:
-                    if around.handlers:
-                        state.output = within(self, around, process, self, state.batch)
-                    else:
+                if around.handlers:
+                    state.output = within(self, around, self._process, process)
+                else:
+                    try:  # as in _process, without a call
                         state.output = process(self, state.batch)
-                except BaseException as error:
-                    self._note(error, f"process function {name_of(process)!r}")
-                    raise
+                    except BaseException as error:
+                        self._note(error, f"process function {name_of(process)!r}")
+                        raise
                 self.last_event_name = completed.event
                 if completed.handlers or always:
                     fire(completed)
@@ -250,6 +248,13 @@ class Engine(HandlerRegistry):
             if state.max_iters is not None and state.iteration >= state.max_iters:
                 self.should_terminate = self._stop = True
                 return True
+
+    def _process(self, process: Callable[[Any, Any], Any]) -> Any:
+        try:
+            return process(self, self.state.batch)
+        except BaseException as error:
+            self._note(error, f"process function {name_of(process)!r}")
+            raise
 
     def _start_data(self) -> None:
         data = self.state.dataloader
@@ -266,8 +271,7 @@ class Engine(HandlerRegistry):
             return False
         exhausted = self._iterator
         self._fire(self._slots[Events.DATALOADER_STOP_ITERATION])
-        if self._iterator is exhausted:  # no handler has set other data
-            self._iterator = None
+        self._iterator = None if self._iterator is exhausted else self._iterator  # a handler may have set other data
         if self._stop and self._leaves(Events.GET_BATCH_STARTED):
             return True
         if self._iterator is None:
@@ -276,17 +280,15 @@ class Engine(HandlerRegistry):
         if state.batch is not _END:
             return None
         state.batch = None
-        if not is_done(state):
-            warnings.warn(
-                f"the data ended at iteration {state.iteration} and cannot be started again, before "
-                f"max_epochs={state.max_epochs} or max_iters={state.max_iters} was reached; give data that "
-                "can be iterated repeatedly (a list, a DataLoader), or a smaller number",
-                stacklevel=2,
-            )
-        self.should_terminate = self._stop = (
-            state.max_epochs is None
-        )  # or there would be empty epochs for ever
-        return self._stop
+        warnings.warn(
+            f"the data ended at iteration {state.iteration} and cannot be started again, before "
+            f"max_epochs={state.max_epochs} or max_iters={state.max_iters} was reached; give data that "
+            "can be iterated repeatedly (a list, a DataLoader), or a smaller number",
+            stacklevel=2,
+        )
+        if state.max_epochs is None:
+            self.terminate()  # or there would be empty epochs for ever
+        return bool(self.should_terminate)
 
     def _leaves(self, event: str) -> bool:
         """Whether the run stops after `event`: asked only when the stop flag is up."""
@@ -313,9 +315,8 @@ class Engine(HandlerRegistry):
         slot = self._slots[Events.EXCEPTION_RAISED]
         if not slot.handlers:
             return False
-        self.logger.error("the run stops, at least this epoch, for %r", error)
-        idle, slot.arguments = slot.arguments, (error,)
-        self._reported = True
+        self.logger.error("the run stops, at least this epoch, for %s", repr(error))
+        idle, slot.arguments, self._reported = slot.arguments, (error,), True
         try:
             self._fire(slot)
         finally:
@@ -372,8 +373,7 @@ class Engine(HandlerRegistry):
 
         Example:
             >>> engine = Engine(lambda engine, batch: batch)
-            >>> engine.run([1, 2], max_epochs=3).epoch
-            3
+            >>> state = engine.run([1, 2], max_epochs=3)
             >>> engine.state_dict()
             {'epoch_length': 2, 'iteration': 6, 'max_epochs': 3}
         """
@@ -392,3 +392,8 @@ class Engine(HandlerRegistry):
             6
         """
         load(self.state, state_dict, self.state_dict_user_keys)
+        self._forget_interrupt()
+
+    def _forget_interrupt(self) -> None:
+        if self._resume_after is not None:
+            self._resume_after = self._iterator = None

@@ -90,9 +90,7 @@ class EventEnum(StrEnum):
             )
         if event_filter is not None:
             if not callable(event_filter) or not takes(event_filter, (None, 0), {}):
-                raise ArgumentError(
-                    f"event_filter expected a callable taking (engine, count), got {event_filter!r}"
-                )
+                raise ArgumentError(f"event_filter expected a callable taking (engine, count), got {event_filter!r}")
             text = f"event_filter={name_of(event_filter)}"
             return FilteredEvent(self, text, predicate=event_filter)
         if once is not None:
@@ -136,7 +134,8 @@ class FilteredEvent:
     def accepts(self, engine: object, count: int) -> bool:
         """Whether the event counts at this count."""
         if self.counts is not None:
-            return int(count) in self.counts  # a range searches for any other kind of number
+            # A range would be searched, number by number, for a count of another type.
+            return (count if type(count) is int else int(count)) in self.counts
         if self.predicate is not None:
             return bool(self.predicate(engine, count))
         return count % self.every == 0
@@ -257,9 +256,9 @@ class Handler:
             )
         self.rule, self.args, self.kwargs = rule, args, kwargs
         self.priority = checked_integer("priority", priority)
-        self.leading, self.takes_event = self._fit(engine, slot, function)
         # The engine's own method is kept without its instance, or the engine would hold itself alive.
         self.own = getattr(function, "__self__", None) is engine
+        self.leading, self.takes_event = self._fit(engine, slot, function)
         self.function = function.__func__ if self.own else function  # type: ignore[attr-defined]
         self.leading += self.own
         self.plain = self.leading == 1 and not (args or kwargs or slot.arguments or slot.named)
@@ -269,7 +268,7 @@ class Handler:
         for takes_event in (True, False) if slot.arguments or slot.named else (False,):
             arguments = (*slot.arguments, *self.args) if takes_event else self.args
             named = {**slot.named, **self.kwargs} if takes_event else self.kwargs
-            for leading in (1, 0):
+            for leading in (0, 1) if self.own else (1, 0):  # `engine.terminate` has its engine already
                 if takes(function, (engine,) * leading + arguments, named):
                     return leading, takes_event
         event_names = [type(value).__name__ for value in slot.arguments] + [f"{name}=" for name in slot.named]

@@ -38,9 +38,7 @@ class Hooks(MutableMapping[str, Callable[..., Any]]):
         >>> del engine.hooks["epoch_completed"]
     """
 
-    def __init__(
-        self, engine: Any, entries: dict[str, tuple[Callable[..., Any], RemovableEventHandle]]
-    ) -> None:
+    def __init__(self, engine: Any, entries: dict[str, tuple[Callable[..., Any], RemovableEventHandle]]) -> None:
         self._engine = engine
         self._entries = entries
 
@@ -98,9 +96,7 @@ class HandlerRegistry:
             raise ArgumentError(f"event_to_attr expected a dict from event to attribute, got {counters!r}")
         for event in events:
             if not isinstance(event, str) or isinstance(event, Span):
-                raise ArgumentError(
-                    f"register_events expected strings or members of an EventEnum, got {event!r}"
-                )
+                raise ArgumentError(f"register_events expected strings or members of an EventEnum, got {event!r}")
         if unknown := [event for event in counters if event not in events]:
             raise ArgumentError(f"event_to_attr has {unknown}, not among the events registered; add them")
         for event in events:
@@ -160,9 +156,7 @@ class HandlerRegistry:
             self._attaching += entries
         return RemovableEventHandle(entries)
 
-    def on(
-        self, event: Event, *args: Any, priority: int = Priority.HANDLERS, **kwargs: Any
-    ) -> Callable[[F], F]:
+    def on(self, event: Event, *args: Any, priority: int = Priority.HANDLERS, **kwargs: Any) -> Callable[[F], F]:
         """Decorate a function to be a handler of `event`: `add_event_handler` from above.
 
         Example:
@@ -182,9 +176,7 @@ class HandlerRegistry:
 
         return register
 
-    def during(
-        self, span: Event, *args: Any, priority: int = Priority.HANDLERS, **kwargs: Any
-    ) -> Callable[[F], F]:
+    def during(self, span: Event, *args: Any, priority: int = Priority.HANDLERS, **kwargs: Any) -> Callable[[F], F]:
         """Decorate a generator function to live across a stage: up to its `yield` before, past it after.
 
         An error inside the stage is thrown in at the `yield`. Of several spans the first is the outermost.
@@ -275,8 +267,7 @@ class HandlerRegistry:
         names = [name for name in dir(thing) if name.startswith(("on_", "around_"))]
         if not names:
             raise ArgumentError(
-                "attach expected an object with attach(engine), or on_<event> or around_<stage> methods, "
-                f"got {thing!r}"
+                f"attach expected an object with attach(engine), or on_<event> or around_<stage> methods, got {thing!r}"
             )
         for name in names:
             self.add_event_handler(name.removeprefix("on_"), getattr(thing, name))
@@ -380,8 +371,8 @@ class HandlerRegistry:
                 if handler.plain:
                     function(self)
                 elif handler.takes_event:
-                    leading = (self,) * handler.leading + slot.arguments
-                    function(*leading, *handler.args, **slot.named, **handler.kwargs)
+                    leading = (self,) * handler.leading
+                    function(*leading, *slot.arguments, *handler.args, **slot.named, **handler.kwargs)
                 else:
                     function(*(self,) * handler.leading, *handler.args, **handler.kwargs)
         except BaseException as error:

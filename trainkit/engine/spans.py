@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -57,9 +56,7 @@ class OpenSpan:
         leading = (engine,) * handler.leading
         self._stage = stage
         self._handler = handler
-        self._generator: Generator[Any, Any, Any] = handler.function(
-            *leading, *handler.args, **handler.kwargs
-        )
+        self._generator: Generator[Any, Any, Any] = handler.function(*leading, *handler.args, **handler.kwargs)
 
     def __enter__(self) -> None:
         try:
@@ -93,17 +90,24 @@ class OpenSpan:
         raise self._error("yielded a second time")
 
     def _where(self) -> str:
-        return f"span {name_of(self._handler.function)!r} of {self._stage}"
+        return f"span {name_of(self._handler.function)!r} of {self._stage!r}"
 
     def _error(self, what: str) -> EngineError:
         return EngineError(f"{self._where()} {what}; a span yields exactly once, where its stage runs")
 
 
 def within(engine: Any, slot: HandlerList, function: Callable[..., Any], *args: Any) -> Any:
-    """Call `function` with the spans of a stage open around it; None where a span catches its error."""
-    with ExitStack() as stack:
-        for handler in slot.handlers:
-            if handler.rule is None or handler.rule.accepts(engine, getattr(engine.state, slot.counter)):
-                stack.enter_context(OpenSpan(slot.event, handler, engine))
-        return function(*args)
-    return None  # type: ignore[unreachable]  # reached where a span catches the error
+    """Call `function` with the spans of a stage open around it; None where a span ends its error."""
+    return _nest(engine, slot, list(slot.handlers), function, args)
+
+
+def _nest(
+    engine: Any, slot: HandlerList, handlers: list[Handler], function: Callable[..., Any], args: tuple[Any, ...]
+) -> Any:
+    # Not an ExitStack: its frame would hold an error that a span raises, and the error the frame.
+    for index, handler in enumerate(handlers):
+        if handler.rule is None or handler.rule.accepts(engine, getattr(engine.state, slot.counter)):
+            with OpenSpan(slot.event, handler, engine):
+                return _nest(engine, slot, handlers[index + 1 :], function, args)
+            return None  # the span has ended the error
+    return function(*args)

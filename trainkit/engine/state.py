@@ -97,9 +97,7 @@ def is_done(state: State) -> bool:
     if state.max_epochs is None:
         return False
     length = state.epoch_length
-    return state.epoch >= state.max_epochs or (
-        length is not None and state.iteration >= length * state.max_epochs
-    )
+    return state.epoch >= state.max_epochs or (length is not None and state.iteration >= length * state.max_epochs)
 
 
 def begin(
@@ -142,9 +140,7 @@ def begin(
     lengths = (epoch_length, _length(data), state.epoch_length)
     length = next((one for one in (lengths if anew else lengths[::-1]) if one is not None), None)
     if length is None and data is None:
-        raise ArgumentError(
-            "run got neither data nor epoch_length; give data, or epoch_length to run without"
-        )
+        raise ArgumentError("run got neither data nor epoch_length; give data, or epoch_length to run without")
     if length == 0:
         raise ArgumentError("run expected data with at least one batch, got none; check the data")
     state.epoch_length = length

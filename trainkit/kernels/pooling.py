@@ -140,22 +140,15 @@ def _scatter(chunk, chunks, even, grad, index, grad_x, window):
 
 @kernel
 def _scatter_even(grad, index, grad_x):
-    """Windows of 2 x 2 that do not overlap: each writes its four places, no zeroing before."""
-    zero = grad.dtype.type(0)
+    """Windows of 2 x 2 side by side: no division, and unsigned places that need no check for negative ones."""
+    grad_x[:] = 0
+    width = np.uint64(grad_x.shape[1])
+    flat = grad_x.reshape(grad_x.size)
     for row in range(grad.shape[0]):
-        upper, lower = grad_x[2 * row], grad_x[2 * row + 1]
         for column in range(grad.shape[1]):
-            value, at = grad[row, column], index[row, column]
-            upper[2 * column] = value if at == 0 else zero
-            upper[2 * column + 1] = value if at == 1 else zero
-            lower[2 * column] = value if at == 2 else zero
-            lower[2 * column + 1] = value if at == 3 else zero
-        for column in range(2 * grad.shape[1], grad_x.shape[1]):
-            upper[column] = zero
-            lower[column] = zero
-    for row in range(2 * grad.shape[0], grad_x.shape[0]):
-        for column in range(grad_x.shape[1]):
-            grad_x[row, column] = zero
+            at = np.uint64(index[row, column])
+            corner = np.uint64(2 * row) * width + np.uint64(2 * column)
+            flat[corner + (at >> np.uint64(1)) * width + (at & np.uint64(1))] = grad[row, column]
 
 
 @kernel

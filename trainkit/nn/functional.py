@@ -181,14 +181,14 @@ def cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Ten
     tensor(2.3026)
     """
     _check_classes("cross_entropy", input, target)
-    return reduce(_loss.cross_entropy(input, target), reduction)
+    return _reduce(_loss.cross_entropy(input, target), reduction)
 
 
 def nll_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Negative log-likelihood of classes (N,) under log-probabilities (N, C); errors as for `cross_entropy`."""
     _check_classes("nll_loss", input, target)
     picked = input.gather(1, target.to("int64").reshape(-1, 1))
-    return reduce(-picked.reshape(-1), reduction)
+    return _reduce(-picked.reshape(-1), reduction)
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -200,10 +200,10 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     if input.shape != target.shape:
         raise ShapeError(f"mse_loss needs one shape, got input {input.shape} and target {target.shape}; reshape one")
     difference = input - target
-    return reduce(difference * difference, reduction)
+    return _reduce(difference * difference, reduction)
 
 
-def reduce(losses: Tensor, reduction: str) -> Tensor:
+def _reduce(losses: Tensor, reduction: str) -> Tensor:
     """Average (over nothing: NaN), sum, or leave the losses of a batch."""
     if reduction == "mean":
         return losses.mean()

@@ -9,7 +9,7 @@ from trainkit.autograd import Tensor, TensorBase
 from trainkit.errors import ArgumentError, CheckpointError
 from trainkit.nn.parameter import Parameter
 
-__all__ = ["Module"]
+__all__ = ["IncompatibleKeys", "Module"]
 
 
 class IncompatibleKeys(NamedTuple):

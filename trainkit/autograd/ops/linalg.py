@@ -12,7 +12,7 @@ from trainkit.autograd.ops.reduce import sum
 from trainkit.autograd.ops.shape import reshape, transpose, unsqueeze
 from trainkit.errors import DTypeError, ShapeError
 
-__all__ = ["linear", "matmul"]
+__all__ = ["linear", "matmul", "product"]
 
 
 def matmul(a: Any, b: Any) -> Any:

@@ -1,0 +1,97 @@
+"""Measure every workload against its peer and write RESULTS.md: `make bench`, `make bench ARGS="--only example"`.
+
+The two libraries take turns, each time in a process of its own; a row is the median over the rounds of the ratio
+peer / trainkit within a round. Above 1, trainkit is faster.
+"""
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.workloads import WORKLOADS
+
+HERE = Path(__file__).parent
+
+
+def measure(library: str, name: str, threads: int, seconds: float) -> float:
+    """Return the median seconds of a call, in a new process."""
+    command = [sys.executable, "-m", "benchmarks.worker", library, name, str(threads), str(seconds)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE.parent)
+    return float(done.stdout)
+
+
+def start_up(library: str) -> float:
+    """Return the seconds from the start of a process to the end of its first training step."""
+    code = f"from benchmarks.workloads import example_net; example_net({library!r})()"
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=HERE.parent)
+    return os.times().elapsed - before.elapsed
+
+
+def row(title: str, threads: str, unit: str, ours: list[float], theirs: list[float], peer: str) -> str:
+    """Return a line of the table."""
+    scale = {"s": 1, "ms": 1e3, "us": 1e6}[unit]
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    median = statistics.median
+    return (
+        f"| {title} | {threads} | {peer} | {median(ours) * scale:.3g} {unit} | {median(theirs) * scale:.3g} {unit} "
+        f"| **{median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} |"
+    )
+
+
+def machine() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="How often the two libraries take turns.")
+    parser.add_argument("--seconds", type=float, default=1.5, help="How long each process measures.")
+    parser.add_argument("--only", nargs="*", choices=[*WORKLOADS, "start"], help="Measure these alone; writes no file.")
+    options = parser.parse_args()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    lines = []
+    for name, workload in WORKLOADS.items():
+        if options.only and name not in options.only:
+            continue
+        for threads in sorted({1, cores}) if workload.threads else [1]:
+            ours, theirs = [], []
+            for _ in range(options.rounds):
+                ours.append(measure("trainkit", name, threads, options.seconds))
+                theirs.append(measure("torch", name, threads, options.seconds))
+            lines.append(row(workload.title, str(threads), workload.unit, ours, theirs, workload.peer))
+            print(lines[-1], flush=True)
+    if not options.only or "start" in options.only:
+        pairs = [(start_up("trainkit"), start_up("torch")) for _ in range(options.rounds)]
+        ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+        title = "process start to the end of the first step, MNIST network"
+        lines.append(row(title, str(cores), "s", ours, theirs, "torch"))
+        print(lines[-1], flush=True)
+    if options.only:
+        return
+    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("torch", "pytorch-ignite", "numpy", "numba"))
+    load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    (HERE / "RESULTS.md").write_text(
+        "# Results\n\nWritten by `make bench`. Ratio: peer / trainkit, median over the rounds, each library in "
+        "processes of its own, taking turns; above 1 trainkit is faster.\n\n"
+        f"{machine()}, {cores} cores, {platform.system()}, Python {platform.python_version()}, {versions}{load}; "
+        f"{options.rounds} rounds.\n\n"
+        "| workload | threads | peer | trainkit | peer's | ratio | rounds |\n|---|---|---|---|---|---|---|\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""Callbacks: hooks and their order, what is shown, written and saved."""
+
+import io
+
+import numpy as np
+import pytest
+
+import trainkit as tk
+from trainkit import nn, optim
+from trainkit.callbacks import (
+    Callback,
+    EpochTable,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ProgressBar,
+    TensorBoardLogger,
+)
+from trainkit.engine import Engine, Events
+from trainkit.errors import ArgumentError, OutputError
+
+
+@pytest.fixture
+def data() -> tuple[tk.Tensor, tk.Tensor]:
+    x = tk.randn(8, 2)
+    return x, (x[:, 0] > 0).long()
+
+
+@pytest.fixture
+def trainer() -> tk.Trainer:
+    return tk.Trainer(nn.Linear(2, 2), ("sgd", {"lr": 0.5}), "cross_entropy", ["accuracy"])
+
+
+class Recorder(Callback):
+    """Overrides every hook and writes its name down."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+
+def _record(name: str):
+    return lambda self, *args: self.calls.append(name)
+
+
+for _name in [name for name in dir(Callback) if name.startswith("on_")]:
+    setattr(Recorder, _name, _record(_name))
+
+BATCH = ["on_train_batch_begin", "on_forward_end", "on_backward_end", "on_before_optimizer_step", "on_train_batch_end"]
+VALID = ["on_valid_begin", *["on_valid_batch_begin", "on_valid_batch_end"] * 2, "on_valid_end"]
+
+
+def test_order_of_all_hooks(trainer, data) -> None:
+    recorder = Recorder()
+    trainer.fit(*data, batch_size=4, epochs=2, validation_data=data, callbacks=[recorder], verbose=0)
+    epoch = ["on_epoch_begin", *BATCH, *BATCH, *VALID, "on_epoch_end"]
+    assert recorder.calls == ["on_train_begin", *epoch, *epoch, "on_train_end"]
+
+
+def test_hooks_of_evaluate_and_predict(data) -> None:
+    recorder = Recorder()
+    trainer = tk.Trainer(nn.Linear(2, 2), "sgd", "cross_entropy", callbacks=[recorder])
+    trainer.evaluate(*data)
+    assert recorder.calls == ["on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end"]
+    recorder.calls.clear()
+    trainer.predict(data[0])
+    assert recorder.calls == ["on_predict_begin", "on_predict_batch_begin", "on_predict_batch_end", "on_predict_end"]
+
+
+def test_only_overridden_hooks_are_registered(trainer) -> None:
+    before = trainer.engine.describe()
+    with trainer._attach(Callback()):
+        assert trainer.engine.describe() == before
+
+
+def test_for_one_run_or_for_all(trainer, data) -> None:
+    once = Recorder()
+    trainer.fit(*data, callbacks=[once], verbose=0)
+    calls = list(once.calls)
+    trainer.fit(*data, verbose=0)
+    assert once.calls == calls
+    stays = Recorder()
+    other = tk.Trainer(nn.Linear(2, 2), "sgd", "cross_entropy", callbacks=[stays])
+    other.fit(*data, verbose=0)
+    other.fit(*data, verbose=0)
+    assert stays.calls == calls * 2
+
+
+def test_on_a_bare_engine() -> None:
+    recorder = Recorder()
+    engine = Engine(lambda engine, batch: batch)
+    from trainkit.engine.supervised import StepEvents
+
+    engine.register_events(*StepEvents)
+    handle = engine.attach(recorder)
+    engine.run([1])
+    assert recorder.calls == ["on_train_begin", "on_epoch_begin", BATCH[0], BATCH[-1], "on_epoch_end", "on_train_end"]
+    assert recorder.state is engine.state
+    handle.remove()
+    assert engine.describe() == "no handlers"
+
+
+def test_a_misspelt_hook_is_no_hook(trainer, data) -> None:
+    class Misspelt(Callback):
+        def on_epoch_ended(self) -> None:
+            raise AssertionError
+
+    with pytest.raises(ArgumentError, match=r"on_epoch_ended.*on_epoch_end"):
+        trainer.fit(*data, callbacks=[Misspelt()])
+
+
+def test_several_of_one_type(trainer, data, tmp_path) -> None:
+    one, two = ModelCheckpoint(tmp_path / "a"), ModelCheckpoint(tmp_path / "b", "loss")
+    trainer.fit(*data, callbacks=[one, two], verbose=0)
+    assert one.last_path.is_file()
+    assert two.best_path.is_file()
+
+
+def test_table_lines_up_and_is_clean(trainer, data) -> None:
+    file = io.StringIO()
+    trainer.fit(*data, epochs=3, validation_data=data, callbacks=[EpochTable(file)], verbose=0)
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 4
+    assert {len(line) for line in lines} == {len(lines[0])}
+    assert len(lines[0]) < 80
+    assert lines[0].split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds"]
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
+
+
+def test_output_into_a_pipe_is_one_clean_line_an_epoch(trainer, data, capfd) -> None:
+    trainer.fit(*data, epochs=2)
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 3
+    assert "\r" not in out + err
+    assert "\x1b" not in out + err
+    assert "batch" not in err
+
+
+def test_bar_on_a_terminal(trainer, data) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    file = Terminal()
+    trainer.fit(
+        *data, batch_size=1, epochs=2, validation_data=data, callbacks=[ProgressBar(file, interval=0)], verbose=0
+    )
+    text = file.getvalue()
+    assert "Epoch 2/2" in text
+    assert "8/8" in text
+    assert "accuracy=" in text
+    assert "validating" in text
+
+
+def scalars(folder) -> dict[str, list[tuple[int, float]]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tensorboard_files_read_back(trainer, data, tmp_path) -> None:
+    logger = TensorBoardLogger(tmp_path / "run", every=1)
+    history = trainer.fit(*data, batch_size=4, epochs=3, validation_data=data, callbacks=[logger], verbose=0)
+    written = scalars(tmp_path / "run")
+    assert sorted(written) == ["accuracy/train", "accuracy/valid", "loss/batch", "loss/train", "loss/valid", "lr"]
+    for tag, name in [("loss/train", "loss"), ("accuracy/valid", "val_accuracy"), ("lr", "lr")]:
+        assert [step for step, _ in written[tag]] == [2, 4, 6]
+        np.testing.assert_allclose([value for _, value in written[tag]], [row[name] for row in history], rtol=1e-6)
+    assert [step for step, _ in written["loss/batch"]] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("make", [TensorBoardLogger, ModelCheckpoint])
+def test_folder_that_cannot_be_written(trainer, data, tmp_path, make) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cannot write .* into .*choose another folder") as caught:
+        trainer.fit(*data, callbacks=[make(tmp_path / "file" / "logs")], verbose=0)
+    assert isinstance(caught.value, OSError)
+    assert trainer.engine.state.iteration == 0
+
+
+def test_checkpoint_keeps_the_best(trainer, data, tmp_path) -> None:
+    values = iter([0.5, 0.9, 0.7, float("nan")])
+    checkpoint = ModelCheckpoint(tmp_path, monitor="val_accuracy")
+
+    class Script(Callback):
+        def on_epoch_end(self) -> None:
+            self.state.metrics["val_accuracy"] = next(values)
+
+    trainer.fit(*data, epochs=4, validation_data=data, callbacks=[checkpoint, Script()], verbose=0)
+    assert checkpoint.best == 0.9, "checkpoints come after what others compute at the same event"
+    assert tk.load(checkpoint.best_path)["epoch"] == 2
+    assert tk.load(checkpoint.last_path)["epoch"] == 4
+    trainer.load(checkpoint.best_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda path: ModelCheckpoint(path, monitor="val_acc"),
+            "no metric 'val_acc' to monitor; there are loss, accuracy, val_loss, val_accuracy",
+        ),
+        (lambda path: ModelCheckpoint(path, mode="best"), "'auto', 'min' or 'max'"),
+        (lambda path: LearningRateScheduler(None, per="batch"), "'epoch' or 'step'"),
+    ],
+)
+def test_bad_options(trainer, data, tmp_path, make, message) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        trainer.fit(*data, validation_data=data, callbacks=[make(tmp_path)], verbose=0)
+    assert trainer.engine.state.iteration == 0
+
+
+@pytest.mark.parametrize(
+    ("per", "rates"), [("epoch", [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]), ("step", [2.0**-i for i in range(6)])]
+)
+def test_schedule_is_set_before_the_step(data, per: str, rates: list) -> None:
+    net = nn.Linear(2, 2)
+    optimizer = optim.SGD(net.parameters(), lr=1.0)
+    trainer = tk.Trainer(net, optimizer, "cross_entropy")
+    seen = []
+    trainer.engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: seen.append(optimizer.param_groups[0]["lr"]))
+    schedule = optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    trainer.fit(*data, batch_size=4, epochs=3, callbacks=[LearningRateScheduler(schedule, per)], verbose=0)
+    assert seen == rates
