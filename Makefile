@@ -40,8 +40,8 @@ types: $(stamp)-dev ## mypy, strict, on trainkit/
 layers: $(stamp)-dev ## import-linter: the rooms of docs/architecture.md
 	$(bin)/lint-imports
 
-doctest: $(stamp)-dev ## run the examples in the docstrings and in README.md
-	$(bin)/python -m pytest -q --doctest-modules --doctest-glob='*.md' trainkit README.md docs
+doctest: $(stamp)-dev ## run the examples in the docstrings
+	$(bin)/python -m pytest -q --doctest-modules trainkit
 
 oracle: $(ORACLE)/.stamp ## compare with PyTorch and pytorch-ignite, in an environment of their own
 	$(ORACLE)/bin/python -m pytest -m oracle -n $(JOBS) $(ARGS)

@@ -117,7 +117,8 @@ def test_modes_are_switched_and_restored() -> None:
     assert model.training
 
 
-def test_after_an_exception_everything_is_as_before() -> None:
+@pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt])
+def test_after_an_exception_everything_is_as_before(kind: type[BaseException]) -> None:
     ends = []
 
     class Ends(Callback):
@@ -132,13 +133,13 @@ def test_after_an_exception_everything_is_as_before() -> None:
 
     @trainer.engine.on(Events.ITERATION_COMPLETED(once=1))
     def fail() -> None:
-        raise KeyError("boom")
+        raise kind("boom")
 
     trainer.model.eval()
-    with pytest.raises(KeyError, match="boom") as caught:
+    with pytest.raises(kind, match="boom") as caught:
         trainer.fit(x, y, callbacks=[Ends()], validation_data=(x, y), verbose=0)
     assert any("fail" in note and "iteration 1" in note for note in caught.value.__notes__)
-    assert ends == ["KeyError", "end"]
+    assert ends == [kind.__name__, "end"]
     assert not trainer.model.training
     trainer.engine.remove_event_handler(fail, Events.ITERATION_COMPLETED)
     assert trainer.engine.describe() == before

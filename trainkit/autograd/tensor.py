@@ -98,9 +98,6 @@ class Tensor(TensorBase):
     def numel(self) -> int:
         return self.array.size
 
-    def element_size(self) -> int:
-        return self.array.itemsize
-
     def is_floating_point(self) -> builtins.bool:
         return self.array.dtype.kind == "f"
 
