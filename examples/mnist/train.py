@@ -40,6 +40,8 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("\nStopped by Ctrl-C. The last complete epoch is in last.safetensors in the log folder.")
+        sys.exit(
+            "\nStopped by Ctrl-C. Each complete epoch has left its checkpoint, last.safetensors, in the log folder."
+        )
     except tk.TrainkitError as error:
         sys.exit(f"{type(error).__name__}: {error}")

@@ -84,7 +84,7 @@ def test_bad_options(options: list[str], message: str, tmp_path: Path) -> None:
 
 @pytest.mark.mnist
 def test_the_network_learns_the_real_digits(mnist_folder: Path) -> None:
-    """A fifth of an epoch: the whole road on real input, in seconds."""
+    """Twice a fifth of the images: the whole road on real input, in seconds."""
     import trainkit as tk
     from trainkit import nn
 
@@ -95,8 +95,8 @@ def test_the_network_learns_the_real_digits(mnist_folder: Path) -> None:
     )
     trainer = tk.Trainer(net, ("adam", {"lr": 2e-3}), "cross_entropy", ["accuracy"])
     part = tk.data.Subset(train, range(12_000))
-    history = trainer.fit(part, batch_size=64, validation_data=test, seed=0, verbose=0)
-    assert history[0]["val_accuracy"] > 0.96
+    history = trainer.fit(part, batch_size=64, epochs=2, validation_data=test, seed=0, verbose=0)
+    assert history[1]["val_accuracy"] > 0.965
 
 
 @pytest.mark.mnist

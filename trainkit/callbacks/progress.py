@@ -11,6 +11,9 @@ from trainkit.engine import Priority
 
 __all__ = ["EpochTable", "ProgressBar"]
 
+# Without the rate, which the table tells as seconds: a bar and two metrics fit into 80 columns.
+_FORMAT = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+
 
 class ProgressBar(Callback):
     """A bar for each epoch, with the running metrics; nothing where the output is no terminal.
@@ -39,7 +42,7 @@ class ProgressBar(Callback):
             file=file,
             leave=False,
             dynamic_ncols=True,
-            unit="batch",
+            bar_format=_FORMAT,
         )
         self.before = self.state.iteration
         self.due = time.perf_counter() + self.interval
@@ -55,7 +58,7 @@ class ProgressBar(Callback):
         """Fill the bar and say what it waits for."""
         if self.bar is not None:
             self._advance()
-            self.bar.set_description(f"{self.title}, validating")
+            self.bar.set_description(f"{self.title} validating")
 
     def on_epoch_end(self) -> None:
         """Take the bar away."""
