@@ -42,6 +42,7 @@ def test_fit_learns_and_returns_a_row_an_epoch() -> None:
     "pack",
     [
         lambda x, y: (x, y),
+        lambda x, y: ((x, y),),
         lambda x, y: (x.numpy(), y.numpy()),
         lambda x, y: (x.numpy().astype("float64"), y.numpy()),
         lambda x, y: (TensorDataset(x, y),),

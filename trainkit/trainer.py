@@ -84,6 +84,7 @@ class Trainer:
         self.metrics = _collect(metrics)
         self.valid_metrics = copy.deepcopy(self.metrics)
         self.history = History()
+        self._validates = False
         self.engine = self._training_engine()
         self.evaluator = create_supervised_evaluator(
             model, prepare_batch=_input_and_target, output_transform=_evaluation_output(self.loss)
@@ -136,8 +137,8 @@ class Trainer:
             ArgumentError: the trainer has no optimizer or no loss, or the arguments do not fit each other.
         """
         if self.optimizer is None or self.loss is None:
-            lacks = "optimizer" if self.optimizer is None else "loss"
-            raise ArgumentError(f"fit() needs an {lacks}: Trainer(model, optimizer, loss)".replace("an loss", "a loss"))
+            lacks = "an optimizer" if self.optimizer is None else "a loss"
+            raise ArgumentError(f"fit() needs {lacks}: Trainer(model, optimizer, loss)")
         if verbose not in ("auto", 0, 1, 2):
             raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
         if seed is not None:
@@ -170,7 +171,7 @@ class Trainer:
             begun[0] = time.perf_counter()
 
         def validate() -> None:
-            found = self._evaluate(_as_batches(*_pair(validation_data), batch_size, False), "valid")
+            found = self._evaluate(_as_batches(validation_data, None, batch_size, False), "valid")
             metrics.update({f"val_{name}": value for name, value in found.items()})
 
         def finish() -> None:
@@ -220,8 +221,6 @@ class Trainer:
         """Return the names that an epoch of the present run has values for."""
         names = list(self.metrics)
         return names + [f"val_{name}" for name in names] if self._validates else names
-
-    _validates = False
 
     def higher_is_better(self, name: str) -> bool:
         """Tell whether more of a metric is better; the metric says so itself.
@@ -318,7 +317,9 @@ def _default_dtype(array: Any) -> Any:
 
 
 def _as_batches(x: Any, y: Any, batch_size: int, shuffle: bool) -> Any:
-    """Make batches of arrays, data sets, loaders and iterables."""
+    """Make batches of arrays, pairs of them, data sets, loaders and iterables."""
+    if y is None and isinstance(x, tuple) and len(x) == 2 and all(isinstance(a, (np.ndarray, Tensor)) for a in x):
+        x, y = x
     if isinstance(x, (np.ndarray, Tensor)):
         return DataLoader(TensorDataset(*(_default_dtype(a) for a in (x, y) if a is not None)), batch_size, shuffle)
     if y is not None:
@@ -330,13 +331,6 @@ def _as_batches(x: Any, y: Any, batch_size: int, shuffle: bool) -> Any:
     if isinstance(x, Iterable) and not isinstance(x, (dict, str)):
         return x
     raise ArgumentError(f"expected arrays, tensors, a data set, a DataLoader or an iterable, got {type(x).__name__}")
-
-
-def _pair(data: Any) -> tuple[Any, Any]:
-    """Return (x, y) of validation data."""
-    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], (np.ndarray, Tensor)):
-        return data[0], data[1]
-    return data, None
 
 
 def _known(what: str, name: str, table: Mapping[str, Any]) -> bool:
