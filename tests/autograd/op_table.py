@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import trainkit as tk
+from trainkit import kernels
 from trainkit.autograd.inplace import put
 from trainkit.autograd.ops import (
     broadcast,
@@ -108,8 +108,6 @@ def np_batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Any:
 
 def pool_index(x: Any, window: Any) -> Any:
     """The index that the forward gives, found without a graph."""
-    from trainkit import kernels
-
     return kernels.max_pool2d(np.asarray(getattr(x, "array", x)), *window)[1]
 
 
@@ -266,4 +264,4 @@ ROWS = [
         lambda g, x: g[:, None] * (np_softmax(x, 1) - np.eye(4)[TARGET])),
 ]  # fmt: skip
 
-__all__ = ["ROWS", "Row", "tk"]
+__all__ = ["ROWS", "Row"]

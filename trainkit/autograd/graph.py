@@ -80,7 +80,7 @@ class Node:
         self.edges = edges
         self.order = next(_order)
         self.saved: tuple[Any, ...] = ()
-        self.shapes: tuple[tuple[int, ...], ...] = ()  # of the arguments, where they broadcast
+        self.shapes: tuple[tuple[int, ...] | None, ...] = ()  # of the arrays among the arguments, if they broadcast
         self.sources: tuple[int | None, ...] = ()
         self.stamps: tuple[tuple[list[int], int], ...] = ()
 
@@ -101,16 +101,15 @@ class Node:
         stamps: list[tuple[list[int], int]] = []
         for value in self.saved:
             source = None
-            if isinstance(value, (np.ndarray, np.generic)):
-                if value is out:
-                    source, version = _OUTPUT, output.version
-                else:
-                    for index, arg in enumerate(args):
-                        if isinstance(arg, TensorBase) and arg.array is value:
-                            source, version = index, arg.version
-                            break
-                if source is not None:
-                    stamps.append((version, version[0]))
+            if value is out:
+                source, version = _OUTPUT, output.version
+                stamps.append((version, version[0]))
+            elif type(value) is np.ndarray:
+                for index, arg in enumerate(args):
+                    if isinstance(arg, TensorBase) and arg.array is value:
+                        source, version = index, arg.version
+                        stamps.append((version, version[0]))
+                        break
             sources.append(source)
         self.sources, self.stamps = tuple(sources), tuple(stamps)
 

@@ -139,7 +139,9 @@ def run(
         node = Node(this, tuple([arg.edge if isinstance(arg, TensorBase) else None for arg in args]))
         out = this.forward(node, *arrays)
         if broadcasts:
-            node.shapes = tuple([np.shape(array) for array in arrays])
+            shapes = [array.shape if type(array) is np.ndarray else None for array in arrays]
+            if shapes.count(out.shape) + shapes.count(None) < len(shapes):
+                node.shapes = tuple(shapes)
     else:
         node = None
         out = this.forward(UNRECORDED, *arrays)

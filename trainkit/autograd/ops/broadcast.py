@@ -126,11 +126,13 @@ def promoted(*args: Any) -> tuple[Any, ...]:
 def _summed(rule: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def summed(ctx: Any, grad: Any) -> Any:
         gradients = rule(ctx, grad)
+        if not ctx.shapes:
+            return gradients
         if type(gradients) is not tuple:
             gradients = (gradients,)
         return tuple(
             [
-                part if part is None or part.shape == shape else sum_to(part, shape)
+                part if part is None or shape is None or part.shape == shape else sum_to(part, shape)
                 for part, shape in zip(gradients, ctx.shapes, strict=False)
             ]
         )
