@@ -1,6 +1,6 @@
 """One row an op: how to call it, what numpy says, and what is checked of it.
 
-`test_ops.py` runs every row; `test_every_op_has_a_row` fails for an op without one.
+`test_ops.py` runs every row; a test of the project's structure fails for an op without one.
 """
 
 from collections.abc import Callable, Sequence
