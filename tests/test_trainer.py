@@ -201,6 +201,14 @@ def test_metrics_of_ones_own() -> None:
     assert not trainer.higher_is_better("val_zeros")
 
 
+def test_a_metric_with_a_transform_of_its_own() -> None:
+    x, y = blobs()
+    inverted = Accuracy(lambda output: (output.y_pred, 1 - output.y))
+    trainer = make({"right": "accuracy", "wrong": inverted})
+    found = trainer.evaluate(x, y)
+    assert found["right"] + found["wrong"] == pytest.approx(1.0)
+
+
 def test_engines_are_open() -> None:
     trainer, (x, y) = make(), blobs(10)
     seen = []

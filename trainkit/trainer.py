@@ -17,6 +17,7 @@ from trainkit.engine import Engine, Events, Priority, RemovableEventHandle
 from trainkit.engine.supervised import create_supervised_evaluator, create_supervised_trainer
 from trainkit.errors import ArgumentError, CheckpointError
 from trainkit.metrics import Accuracy, Average, Metric, MetricCollection
+from trainkit.metrics.metric import as_it_is
 from trainkit.random import manual_seed
 
 __all__ = ["StepOutput", "Trainer"]
@@ -377,6 +378,6 @@ class _MeanLoss(Average):
 
 def _of_step(metric: Metric) -> Metric:
     """Let a metric that transforms nothing take prediction and target of a step."""
-    if metric.output_transform(metric) is metric:
+    if metric.output_transform is as_it_is:
         metric.output_transform = lambda output: (output.y_pred, output.y)
     return metric

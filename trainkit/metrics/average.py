@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from trainkit.metrics.metric import Metric
+from trainkit.metrics.metric import Metric, as_it_is
 
 __all__ = ["Average", "Loss"]
 
@@ -45,7 +45,7 @@ class Loss(Average):
 
     higher_is_better = False
 
-    def __init__(self, loss_fn: Any, output_transform: Any = lambda output: output) -> None:
+    def __init__(self, loss_fn: Any, output_transform: Any = as_it_is) -> None:
         self.loss_fn = loss_fn
         super().__init__(output_transform)
 

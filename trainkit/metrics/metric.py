@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 
 from trainkit.engine import Engine, Events, Priority
 
-__all__ = ["Metric"]
+__all__ = ["Metric", "as_it_is"]
 
 
-def _as_it_is(output: Any) -> Any:
+def as_it_is(output: Any) -> Any:
+    """Return the output: the transform of a metric that was given none."""
     return output
 
 
@@ -24,7 +25,7 @@ class Metric:
 
     higher_is_better: ClassVar[bool | None] = None
 
-    def __init__(self, output_transform: Callable[[Any], Any] = _as_it_is) -> None:
+    def __init__(self, output_transform: Callable[[Any], Any] = as_it_is) -> None:
         self.output_transform = output_transform
         self.reset()
 
