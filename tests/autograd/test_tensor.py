@@ -149,6 +149,8 @@ def test_matmul_ranks() -> None:
         (lambda: tk.ones(6).reshape(4, -1), ShapeError, "6 elements"),
         (lambda: tk.ones(2, 3).sum(2), IndexRangeError, r"\[-2, 1\]"),
         (lambda: tk.ones(2)[5], IndexRangeError, "out of bounds"),
+        (lambda: tk.ones(2).__setitem__(5, 1.0), IndexRangeError, "out of bounds"),
+        (lambda: tk.ones(2).__setitem__(slice(None), tk.ones(3, requires_grad=True)), ShapeError, "cannot set"),
         (lambda: tk.ones(2).item(), GradientError, "one element"),
         (lambda: bool(tk.ones(2)), GradientError, "ambiguous"),
         (lambda: tk.tensor("text"), DTypeError, "numbers"),

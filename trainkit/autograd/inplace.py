@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from trainkit.autograd.graph import TensorBase
+from trainkit.autograd.graph import Array, TensorBase
 from trainkit.autograd.modes import mode
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import sum_to
 from trainkit.autograd.ops.index import getitem, plain_index
-from trainkit.errors import GradientError, InPlaceError, ShapeError
+from trainkit.errors import GradientError, IndexRangeError, InPlaceError, ShapeError
 
 __all__ = ["assign", "put", "set_item"]
 
@@ -55,7 +55,7 @@ def put(ctx: Any, x: Any, value: Any, index: Any) -> Any:
     """A copy of `x` with `value` at `index`."""
     ctx.save(index, getattr(value, "shape", ()))
     out = x.copy()
-    out[index] = value
+    _write(out, index, value)
     return out
 
 
@@ -74,11 +74,16 @@ def set_item(tensor: TensorBase, index: Any, value: Any) -> None:
     index = plain_index(index)
     recorded = mode.enabled and (tensor.needs_grad or (isinstance(value, TensorBase) and value.needs_grad))
     if recorded:
-        _check_writable(tensor, recorded)
         assign(tensor, put(tensor, value, index))
         return
-    try:
-        tensor.array[index] = value.array if isinstance(value, TensorBase) else value
-    except ValueError as error:
-        raise ShapeError(f"cannot set a value there in a tensor of shape {tensor.array.shape}: {error}") from None
+    _write(tensor.array, index, value.array if isinstance(value, TensorBase) else value)
     tensor.version[0] += 1
+
+
+def _write(array: Array, index: Any, value: Any) -> None:
+    try:
+        array[index] = value
+    except ValueError as error:
+        raise ShapeError(f"cannot set a value there in a tensor of shape {array.shape}: {error}") from None
+    except IndexError as error:
+        raise IndexRangeError(f"cannot index a tensor of shape {array.shape}: {error}") from None

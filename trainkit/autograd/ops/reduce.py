@@ -10,7 +10,7 @@ from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import broadcast_to, cast
 from trainkit.autograd.ops.elementwise import exp, log
 from trainkit.autograd.ops.index import gather
-from trainkit.autograd.ops.shape import normalize_dims, reshape
+from trainkit.autograd.ops.shape import reshape
 from trainkit.errors import ShapeError
 
 __all__ = ["amax", "amin", "argmax", "argmin", "logsumexp", "max_along", "mean", "min_along", "sum", "var"]
@@ -39,15 +39,18 @@ def _spread(reduced: Any, shape: tuple[int, ...], dims: Dims | None) -> Any:
 
 def mean(x: Any, dims: Dims | None, keepdim: bool) -> Any:
     """Average over `dims`: NaN over nothing, as in PyTorch."""
-    count = math.prod(x.shape[d] for d in range(x.ndim) if dims is None or d in dims)
-    return sum(x, dims, keepdim) / count
+    return sum(x, dims, keepdim) / _count(x, dims)
 
 
 def var(x: Any, dims: Dims | None, correction: int, keepdim: bool) -> Any:
     """Variance over `dims`, in two passes; divided by the count less `correction`."""
-    count = math.prod(x.shape[d] for d in range(x.ndim) if dims is None or d in dims)
     centred = x - mean(x, dims, True)
-    return sum(centred * centred, dims, keepdim) / max(count - correction, 0)
+    return sum(centred * centred, dims, keepdim) / max(_count(x, dims) - correction, 0)
+
+
+def _count(x: Any, dims: Dims | None) -> int:
+    """Return how many elements are reduced to one."""
+    return math.prod(x.shape[d] for d in range(x.ndim) if dims is None or d in dims)
 
 
 @op
@@ -86,25 +89,24 @@ def _to_extremes(ctx: Any, grad: Any) -> Any:
     return _spread(grad, x.shape, dims) * share
 
 
-def _indexed(x: Any, index: Any, dim: int, keepdim: bool) -> Any:
-    values = gather(x, dim, index)
-    return values if keepdim else reshape(values, tuple(s for i, s in enumerate(x.shape) if i != dim))
-
-
 def max_along(x: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
     """Return the largest values along `dim` and where they stand."""
-    index = argmax(x, dim, True)
-    return _indexed(x, getattr(index, "array", index), dim, keepdim), index if keepdim else _drop(index, dim)
+    return _picked(x, argmax(x, dim, True), dim, keepdim)
 
 
 def min_along(x: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
     """Return the smallest values along `dim` and where they stand."""
-    index = argmin(x, dim, True)
-    return _indexed(x, getattr(index, "array", index), dim, keepdim), index if keepdim else _drop(index, dim)
+    return _picked(x, argmin(x, dim, True), dim, keepdim)
 
 
-def _drop(index: Any, dim: int) -> Any:
-    return reshape(index, tuple(s for i, s in enumerate(index.shape) if i != dim))
+def _picked(x: Any, index: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+    values = gather(x, dim, getattr(index, "array", index))
+    return (values, index) if keepdim else (_without(values, (dim,)), _without(index, (dim,)))
+
+
+def _without(kept: Any, dims: Dims) -> Any:
+    """Drop dimensions of size 1 that a reduction has kept."""
+    return reshape(kept, tuple(size for i, size in enumerate(kept.shape) if i not in dims))
 
 
 @op
@@ -128,6 +130,4 @@ def logsumexp(x: Any, dims: Dims, keepdim: bool) -> Any:
     largest = amax(getattr(x, "array", x), dims, True)
     largest = np.where(np.isfinite(largest), largest, 0)  # inf - inf would be NaN
     out = log(sum(exp(x - largest), dims, True)) + largest
-    if keepdim:
-        return out
-    return reshape(out, tuple(s for i, s in enumerate(x.shape) if i not in normalize_dims(dims, x.ndim)))
+    return out if keepdim else _without(out, dims)
