@@ -16,9 +16,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from trainkit.errors import CheckpointError
+from trainkit.errors import CheckpointError, OutputError
 
-__all__ = ["load", "save", "write_atomically"]
+__all__ = ["check_folder", "load", "save", "write_atomically"]
 
 _KEY = "trainkit"
 _ARRAY, _TUPLE, _INTEGER_KEYS = "$array", "$tuple", "$integer_keys"
@@ -80,6 +80,22 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
+
+
+def check_folder(folder: Path, what: str) -> None:
+    """Make a folder and make sure that files can be written in it.
+
+    Raises:
+        OutputError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {what} into {folder}: {error.strerror}; choose another folder, or make this one writable"
+        ) from error
 
 
 def _pack(value: Any, path: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:

@@ -2,7 +2,7 @@
 
 import sys
 
-from model import Net, load_digits, parse_options, straight_down
+from model import Net, load_digits, parse_options, straight_down, tell_accuracy
 from tqdm.auto import tqdm
 
 import trainkit as tk
@@ -51,9 +51,7 @@ def main() -> int:
 
     trainer.attach(TensorBoardLogger(options.logdir))
     trainer.run(loader, max_epochs=options.epochs)
-    accuracy = evaluator.state.metrics["accuracy"]
-    source = getattr(test, "source", "a few images")
-    print(f"Test accuracy: {100 * accuracy:.2f} % of {len(test)} images ({source})")
+    tell_accuracy(evaluator.state.metrics["accuracy"], test)
     return 0
 
 

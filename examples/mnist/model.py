@@ -100,3 +100,9 @@ def load_digits(options: argparse.Namespace) -> tuple[tk.datasets.DigitImages, t
         few = range(4 * options.batch_size)
         return tk.data.Subset(train, few), tk.data.Subset(test, few)  # type: ignore[return-value]
     return train, test
+
+
+def tell_accuracy(accuracy: float, test: tk.datasets.DigitImages) -> None:
+    """Print the last line: how many of which images are right."""
+    source = getattr(test, "source", "a few images")  # a dry run has but a part of the set
+    print(f"Test accuracy: {100 * accuracy:.2f} % of {len(test)} images ({source})")

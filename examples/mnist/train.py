@@ -2,7 +2,7 @@
 
 import sys
 
-from model import Net, load_digits, parse_options, straight_down
+from model import Net, load_digits, parse_options, straight_down, tell_accuracy
 
 import trainkit as tk
 from trainkit import nn, optim
@@ -29,9 +29,7 @@ def main() -> int:
             ModelCheckpoint(options.logdir, monitor="val_accuracy"),
         ],
     )
-    accuracy = trainer.evaluate(test, batch_size=1000)["accuracy"]
-    source = getattr(test, "source", "a few images")
-    print(f"Test accuracy: {100 * accuracy:.2f} % of {len(test)} images ({source})")
+    tell_accuracy(trainer.evaluate(test, batch_size=1000)["accuracy"], test)
     print(f"Logs and checkpoints: {options.logdir} (look at them with: tensorboard --logdir {options.logdir})")
     return 0
 

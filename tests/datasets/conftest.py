@@ -1,9 +1,7 @@
 import gzip
 import hashlib
 import http.server
-import os
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,14 +20,6 @@ def idx_bytes(array):
 def to_idx():
     """The writer that `read_idx` is held against."""
     return idx_bytes
-
-
-@pytest.fixture(scope="session")
-def mnist_root():
-    root = Path(os.environ.get("TRAINKIT_DATA", ""), "mnist")
-    if "TRAINKIT_DATA" not in os.environ or not root.is_dir():
-        pytest.skip("no real MNIST: set TRAINKIT_DATA to a folder that contains mnist/")
-    return root
 
 
 @pytest.fixture

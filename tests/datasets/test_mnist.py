@@ -138,8 +138,8 @@ def test_a_damaged_file_is_never_passed_over(lost, small_root):
 
 
 @pytest.mark.mnist
-def test_the_real_mnist(mnist_root):
-    train, test = MNIST(mnist_root, download=False), MNIST(mnist_root, train=False, download=False)
+def test_the_real_mnist(mnist_folder):
+    train, test = MNIST(mnist_folder, download=False), MNIST(mnist_folder, train=False, download=False)
     assert (train.images.shape, test.images.shape) == ((60000, 28, 28), (10000, 28, 28))
     assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert test.labels[:5].tolist() == [7, 2, 1, 0, 4]

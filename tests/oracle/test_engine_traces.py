@@ -3,11 +3,10 @@
 import warnings
 from types import SimpleNamespace
 
+import ignite.engine as theirs
 import pytest
 
 import trainkit.engine as ours
-
-theirs = pytest.importorskip("ignite.engine")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
 

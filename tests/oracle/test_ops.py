@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as TF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trainkit as tk
 from trainkit.nn import functional as F
 
-torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.oracle
-TF = pytest.importorskip("torch.nn.functional")
 
 
 def both(call, *arrays: np.ndarray, tolerance: float = 1e-5) -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 import trainkit as tk
 
-torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.oracle
 
 

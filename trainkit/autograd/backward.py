@@ -1,6 +1,6 @@
 """The doors to the walk backward: `backward` accumulates into leaves, `grad` returns gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from trainkit.autograd.modes import enable_grad
 from trainkit.autograd.op import wrap
 from trainkit.errors import ArgumentError, GradientError, ShapeError
 
-__all__ = ["backward", "grad"]
+__all__ = ["backward", "clear_gradients", "grad"]
 
 
 def backward(
@@ -83,6 +83,12 @@ def grad(
             )
         gradients.append(gradient if gradient is None or create_graph else wrap(gradient))
     return tuple(gradients)
+
+
+def clear_gradients(tensors: Iterable[TensorBase], set_to_none: bool) -> None:
+    """Drop the gradients of tensors, or fill those that are there with zeros: `zero_grad` of modules and optimizers."""
+    for tensor in tensors:
+        tensor.grad = None if set_to_none or tensor.grad is None else tensor.grad.detach().zero_()
 
 
 def _walk(

@@ -73,8 +73,6 @@ class Node:
 
     __slots__ = ("edges", "op", "order", "saved", "shapes", "sources", "stamps")
 
-    recording = True
-
     def __init__(self, op: Any, edges: "tuple[Node | TensorBase | None, ...]") -> None:
         self.op = op
         self.edges = edges
@@ -161,7 +159,6 @@ class _Unrecorded:
     """The `ctx` of an op that nothing records."""
 
     __slots__ = ()
-    recording = False
 
     def save(self, *values: Any) -> None:
         pass
@@ -177,7 +174,6 @@ class _DifferentiableContext:
     """The `ctx` of a backward that is itself recorded: what was saved comes as tensors with their history."""
 
     __slots__ = ("needs", "saved", "shapes")
-    recording = True
 
     def __init__(self, node: Node, wrap: Callable[..., TensorBase]) -> None:
         self.needs = node.needs

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from trainkit.callbacks.callback import Callback
-from trainkit.callbacks.tensorboard import check_folder
 from trainkit.engine import Priority
 from trainkit.errors import ArgumentError
+from trainkit.serialize import check_folder
 
 __all__ = ["ModelCheckpoint"]
 

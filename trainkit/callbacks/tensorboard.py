@@ -1,13 +1,12 @@
 """Event files for TensorBoard, written by tensorboardX."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from trainkit.callbacks.callback import Callback
 from trainkit.engine import Engine, Events, Priority
-from trainkit.errors import OutputError
+from trainkit.serialize import check_folder
 
 __all__ = ["TensorBoardLogger"]
 
@@ -67,19 +66,3 @@ def _tag(name: str) -> str:
     if name == "lr":
         return name
     return f"{name.removeprefix('val_')}/valid" if name.startswith("val_") else f"{name}/train"
-
-
-def check_folder(folder: Path, what: str) -> None:
-    """Make a folder and make sure that files can be written in it.
-
-    Raises:
-        OutputError: they cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {what} into {folder}: {error.strerror}; choose another folder, or make this one writable"
-        ) from error

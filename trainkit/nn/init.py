@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from trainkit.autograd import Tensor
+from trainkit.autograd import Tensor, no_grad
 from trainkit.errors import ArgumentError
 from trainkit.random import Generator, default_generator
 
@@ -24,9 +24,8 @@ _GAINS = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": m
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
-    tensor.array[...] = values
-    tensor.version[0] += 1
-    return tensor
+    with no_grad():
+        return tensor.copy_(values)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from trainkit.autograd import Tensor, TensorBase
+from trainkit.autograd import Tensor, TensorBase, no_grad
+from trainkit.autograd.backward import clear_gradients
 from trainkit.errors import ArgumentError, CheckpointError
 from trainkit.nn.parameter import Parameter
 
@@ -147,8 +148,8 @@ class Module:
             hint = "" if not strict or not (missing or unexpected) else "; strict=False passes over names"
             raise CheckpointError(f"the state dict does not fit {type(self).__name__}: {'; '.join(faults)}{hint}")
         for name, array in arrays.items():
-            own[name].array[...] = array
-            own[name].version[0] += 1
+            with no_grad():
+                own[name].copy_(array)
         return IncompatibleKeys(missing, unexpected)
 
     # Its modes
@@ -171,11 +172,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
-        for parameter in self.parameters():
-            if set_to_none or parameter.grad is None:
-                parameter.grad = None
-            else:
-                parameter.grad = parameter.grad.detach().zero_()
+        clear_gradients(self.parameters(), set_to_none)
 
     def apply(self, function: Callable[["Module"], None]) -> Self:
         """Call `function` with every module inside, then with this one."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from trainkit.autograd import Tensor, TensorBase, enable_grad
+from trainkit.autograd.backward import clear_gradients
 from trainkit.errors import ArgumentError, CheckpointError
 
 __all__ = ["Optimizer"]
@@ -98,12 +99,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or fill them with zeros."""
-        for group in self.param_groups:
-            for param in group["params"]:
-                if set_to_none or param.grad is None:
-                    param.grad = None
-                else:
-                    param.grad = param.grad.detach().zero_()
+        clear_gradients(self._params(), set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state in PyTorch's layout: parameters by their number, arrays shared with the optimizer."""
