@@ -11,6 +11,7 @@ import numpy as np
 
 from trainkit import autograd, nn, optim, serialize
 from trainkit.autograd import Tensor
+from trainkit.autograd.functions.shape import cat
 from trainkit.callbacks import TRAIN_ENDED, Callback, EpochTable, History, ProgressBar
 from trainkit.data import DataLoader, TensorDataset
 from trainkit.engine import Engine, Events, Priority, RemovableEventHandle
@@ -202,7 +203,7 @@ class Trainer:
 
         with self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, gather):
             self._run_evaluator(_as_batches(x, None, batch_size, False), "predict")
-        return autograd.cat(parts)
+        return cat(parts)
 
     def _run_evaluator(self, batches: Any, stage: str) -> Any:
         state = self.evaluator.state

@@ -1,5 +1,6 @@
 """Changes in place: the out-of-place op is recorded, its result written into the tensor, the version goes up."""
 
+from collections.abc import Callable
 from typing import Any
 
 from trainkit.autograd.graph import Array, TensorBase
@@ -9,7 +10,18 @@ from trainkit.autograd.ops.broadcast import sum_to
 from trainkit.autograd.ops.index import getitem, plain_index
 from trainkit.errors import GradientError, IndexRangeError, InPlaceError, ShapeError
 
-__all__ = ["assign", "put", "set_item"]
+__all__ = ["assign", "in_place", "put", "set_item"]
+
+
+def in_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make of `function(x, ...)` the method that writes the result into `x`: of `add` `add_`."""
+
+    def change(self: TensorBase, *args: Any, **kwargs: Any) -> Any:
+        return assign(self, function(self, *args, **kwargs))
+
+    change.__name__ = change.__qualname__ = function.__name__ + "_"
+    change.__doc__ = f"`{function.__name__}` in place."
+    return change
 
 
 def assign(tensor: TensorBase, result: TensorBase) -> Any:

@@ -1,28 +1,26 @@
-"""`Tensor`: an ndarray with a gradient. Its methods are the ops under PyTorch's names, a line each."""
+"""`Tensor`: an ndarray with a gradient. `methods.py` has what it does by functions."""
 
 import builtins
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from trainkit.autograd import dtypes, inplace
+from trainkit.autograd import dtypes
 from trainkit.autograd.backward import backward as _backward
 from trainkit.autograd.convert import array_from
 from trainkit.autograd.graph import Array, Node, TensorBase
+from trainkit.autograd.methods import TensorMethods
 from trainkit.autograd.op import set_tensor_class, wrap
-from trainkit.autograd.ops import broadcast, elementwise, linalg, loss, reduce
-from trainkit.autograd.ops import index as indexing
-from trainkit.autograd.ops import shape as shaping
+from trainkit.autograd.ops import broadcast
+from trainkit.autograd.ops.shape import normalize_dim
 from trainkit.autograd.printing import tensor_repr
 from trainkit.errors import ArgumentError, DTypeError, GradientError
 
 __all__ = ["Tensor"]
 
-Dim = int | Sequence[int] | None
 
-
-class Tensor(TensorBase):
+class Tensor(TensorMethods):
     """A multi-dimensional array that records how it came to be, so that `backward()` can give gradients.
 
     Args:
@@ -90,7 +88,7 @@ class Tensor(TensorBase):
         self.array = value.array
 
     def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[shaping.normalize_dim(dim, self.ndim)]
+        return self.shape if dim is None else self.shape[normalize_dim(dim, self.ndim)]
 
     def dim(self) -> int:
         return self.array.ndim
@@ -155,8 +153,6 @@ class Tensor(TensorBase):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self.ndim and spec else repr(self)
 
-    __hash__ = object.__hash__
-
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self.node is not None:
             raise GradientError("only leaf tensors can be deep-copied; detach() this one first")
@@ -197,9 +193,6 @@ class Tensor(TensorBase):
         new.version = self.version
         return new
 
-    def clone(self) -> "Tensor":
-        return shaping.clone(self)
-
     # Dtypes and devices
 
     def to(self, *args: Any, dtype: Any = None, **_: Any) -> "Tensor":
@@ -227,168 +220,6 @@ class Tensor(TensorBase):
 
     def cpu(self) -> "Tensor":
         return self
-
-    # Arithmetic
-
-    __add__ = __radd__ = add = elementwise.add
-    __sub__ = sub = elementwise.sub
-    __mul__ = __rmul__ = mul = elementwise.mul
-    __truediv__ = div = elementwise.div
-    __pow__ = pow = elementwise.pow
-    __neg__ = neg = elementwise.neg
-    __abs__ = abs = elementwise.abs
-    __matmul__ = matmul = linalg.matmul
-    __eq__ = eq = elementwise.eq
-    __ne__ = ne = elementwise.ne
-    __lt__ = lt = elementwise.lt
-    __le__ = le = elementwise.le
-    __gt__ = gt = elementwise.gt
-    __ge__ = ge = elementwise.ge
-    __and__ = __rand__ = elementwise.bitwise_and
-    __or__ = __ror__ = elementwise.bitwise_or
-    __invert__ = elementwise.bitwise_not
-    maximum = elementwise.maximum
-    minimum = elementwise.minimum
-    exp = elementwise.exp
-    log = elementwise.log
-    sqrt = elementwise.sqrt
-    sin = elementwise.sin
-    cos = elementwise.cos
-    tanh = elementwise.tanh
-    sigmoid = elementwise.sigmoid
-    relu = elementwise.relu
-    sign = elementwise.sign
-
-    def __rsub__(self, other: Any) -> "Tensor":
-        return elementwise.sub(other, self)
-
-    def __rtruediv__(self, other: Any) -> "Tensor":
-        return elementwise.div(other, self)
-
-    def __rpow__(self, other: Any) -> "Tensor":
-        return elementwise.pow(other, self)
-
-    def __rmatmul__(self, other: Any) -> "Tensor":
-        return linalg.matmul(wrap(np.asarray(other)), self)
-
-    def clamp(self, min: Any = None, max: Any = None) -> "Tensor":
-        return elementwise.clamp(self, min, max)
-
-    # Reductions
-
-    def sum(self, dim: Dim = None, keepdim: builtins.bool = False) -> "Tensor":
-        return reduce.sum(self, self._dims(dim), keepdim)
-
-    def mean(self, dim: Dim = None, keepdim: builtins.bool = False) -> "Tensor":
-        return reduce.mean(self, self._dims(dim), keepdim)
-
-    def var(self, dim: Dim = None, correction: int = 1, keepdim: builtins.bool = False) -> "Tensor":
-        return reduce.var(self, self._dims(dim), correction, keepdim)
-
-    def std(self, dim: Dim = None, correction: int = 1, keepdim: builtins.bool = False) -> "Tensor":
-        return elementwise.sqrt(self.var(dim, correction, keepdim))
-
-    def max(self, dim: int | None = None, keepdim: builtins.bool = False) -> Any:
-        if dim is None:
-            return reduce.amax(self, None, keepdim)
-        return reduce.max_along(self, shaping.normalize_dim(dim, self.ndim), keepdim)
-
-    def min(self, dim: int | None = None, keepdim: builtins.bool = False) -> Any:
-        if dim is None:
-            return reduce.amin(self, None, keepdim)
-        return reduce.min_along(self, shaping.normalize_dim(dim, self.ndim), keepdim)
-
-    def amax(self, dim: Dim = None, keepdim: builtins.bool = False) -> "Tensor":
-        return reduce.amax(self, self._dims(dim), keepdim)
-
-    def amin(self, dim: Dim = None, keepdim: builtins.bool = False) -> "Tensor":
-        return reduce.amin(self, self._dims(dim), keepdim)
-
-    def argmax(self, dim: int | None = None, keepdim: builtins.bool = False) -> "Tensor":
-        dim = None if dim is None else shaping.normalize_dim(dim, self.ndim)
-        return reduce.argmax(self, dim, keepdim)
-
-    def argmin(self, dim: int | None = None, keepdim: builtins.bool = False) -> "Tensor":
-        dim = None if dim is None else shaping.normalize_dim(dim, self.ndim)
-        return reduce.argmin(self, dim, keepdim)
-
-    def logsumexp(self, dim: Dim, keepdim: builtins.bool = False) -> "Tensor":
-        return reduce.logsumexp(self, shaping.normalize_dims(dim, self.ndim), keepdim)
-
-    def softmax(self, dim: int) -> "Tensor":
-        return loss.softmax(self, shaping.normalize_dim(dim, self.ndim))
-
-    def log_softmax(self, dim: int) -> "Tensor":
-        return loss.log_softmax(self, shaping.normalize_dim(dim, self.ndim))
-
-    def _dims(self, dim: Dim) -> tuple[int, ...] | None:
-        return None if dim is None else shaping.normalize_dims(dim, self.ndim)
-
-    # Shapes and elements
-
-    def reshape(self, *sizes: Any) -> "Tensor":
-        return shaping.reshape(self, _sizes(sizes))
-
-    def view(self, *sizes: Any) -> "Tensor":
-        return shaping.view(self, _sizes(sizes))
-
-    def permute(self, *dims: Any) -> "Tensor":
-        return shaping.permute(self, _sizes(dims))
-
-    def expand(self, *sizes: Any) -> "Tensor":
-        return shaping.expand(self, _sizes(sizes))
-
-    flatten = shaping.flatten
-    transpose = shaping.transpose
-    movedim = shaping.movedim
-    squeeze = shaping.squeeze
-    unsqueeze = shaping.unsqueeze
-    contiguous = shaping.contiguous
-
-    @property
-    def T(self) -> "Tensor":  # noqa: N802 -- PyTorch's name
-        return shaping.permute(self, tuple(reversed(range(self.ndim))))
-
-    def gather(self, dim: int, index: TensorBase) -> "Tensor":
-        return indexing.gather(self, shaping.normalize_dim(dim, self.ndim), index.array)
-
-    def __getitem__(self, key: Any) -> "Tensor":
-        return indexing.getitem(self, indexing.plain_index(key))
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        inplace.set_item(self, key, value)
-
-    # In place
-
-    def add_(self, other: Any) -> "Tensor":
-        return inplace.assign(self, elementwise.add(self, other))
-
-    def sub_(self, other: Any) -> "Tensor":
-        return inplace.assign(self, elementwise.sub(self, other))
-
-    def mul_(self, other: Any) -> "Tensor":
-        return inplace.assign(self, elementwise.mul(self, other))
-
-    def div_(self, other: Any) -> "Tensor":
-        return inplace.assign(self, elementwise.div(self, other))
-
-    __iadd__, __isub__, __imul__, __itruediv__ = add_, sub_, mul_, div_
-
-    def copy_(self, other: Any) -> "Tensor":
-        self[...] = other
-        return self
-
-    def fill_(self, value: Any) -> "Tensor":
-        self[...] = value
-        return self
-
-    def zero_(self) -> "Tensor":
-        return self.fill_(0)
-
-
-def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """Take sizes one by one or as one sequence."""
-    return tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

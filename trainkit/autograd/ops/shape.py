@@ -38,7 +38,7 @@ def normalize_dim(dim: int, ndim: int) -> int:
     low = -max(ndim, 1)
     if not low <= dim < -low:
         raise IndexRangeError(f"dimension {dim} is out of range; a tensor of {ndim} dimensions has [{low}, {-low - 1}]")
-    return dim + ndim if dim < 0 else dim
+    return dim - low if dim < 0 else dim
 
 
 def normalize_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:

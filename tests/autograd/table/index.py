@@ -1,0 +1,7 @@
+"""Functions of the family index."""
+
+from tests.autograd.table.rows import Row
+
+__all__ = ["ROWS"]
+
+ROWS: list[Row] = []
