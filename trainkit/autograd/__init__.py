@@ -1,6 +1,5 @@
 """Tensors that record what is done to them, and the walk back that gives gradients."""
 
-from trainkit.autograd import functions
 from trainkit.autograd.backward import backward, grad
 from trainkit.autograd.creation import (
     arange,
