@@ -69,7 +69,7 @@ def main() -> None:
             ours, theirs = [], []
             for _ in range(options.rounds):
                 ours.append(measure("trainkit", name, threads, options.seconds))
-                theirs.append(measure("torch", name, threads, options.seconds))
+                theirs.append(measure(workload.against, name, threads, options.seconds))
             lines.append(row(workload.title, str(threads), workload.unit, ours, theirs, workload.peer))
             print(lines[-1], flush=True)
     if not options.only or "start" in options.only:

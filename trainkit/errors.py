@@ -8,6 +8,7 @@ __all__ = [
     "GradientError",
     "InPlaceError",
     "IndexRangeError",
+    "LinAlgError",
     "OutputError",
     "ShapeError",
     "TrainkitError",
@@ -32,6 +33,10 @@ class DTypeError(TrainkitError, RuntimeError):
 
 class IndexRangeError(TrainkitError, IndexError):
     """A dimension, an index or a class label lies outside its range."""
+
+
+class LinAlgError(TrainkitError, RuntimeError):
+    """A matrix has no inverse, no factor of the kind asked for, or holds NaN or infinities."""
 
 
 class GradientError(TrainkitError, RuntimeError):

@@ -1,13 +1,21 @@
-"""Random numbers: generators with PyTorch's interface over numpy's, and the one that is used when none is given."""
+"""Random numbers: generators with PyTorch's interface over numpy's, and the one that is used when none is given.
+
+The numbers themselves are not PyTorch's: the same seed gives the same numbers again, but not those of torch.
+"""
 
 import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from trainkit.errors import ArgumentError
+
 __all__ = [
     "Generator",
     "default_generator",
+    "fork_rng",
     "get_rng_state",
     "initial_seed",
     "manual_seed",
@@ -19,6 +27,9 @@ __all__ = [
 class Generator:
     """A stream of random numbers with a seed and a state that can be saved.
 
+    Args:
+        device: the CPU, by its name or as a device.
+
     Attributes:
         numpy: the numpy generator beneath.
 
@@ -27,7 +38,9 @@ class Generator:
     True
     """
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: Any = "cpu") -> None:
+        if str(device).partition(":")[0] != "cpu":
+            raise ArgumentError(f"a generator on {str(device)!r} is not available: trainkit computes on the CPU")
         self.manual_seed(secrets.randbits(63))
 
     def manual_seed(self, seed: int) -> "Generator":
@@ -50,13 +63,25 @@ class Generator:
         return int(self.numpy.integers(2**63))
 
     def get_state(self) -> dict[str, Any]:
-        """Return where the stream stands, as plain values."""
+        """Return where the stream stands.
+
+        Differs from PyTorch: the state is a dict of plain values, no tensor.
+        """
         return {"seed": self._seed, "bits": self.numpy.bit_generator.state}
 
-    def set_state(self, state: dict[str, Any]) -> "Generator":
-        """Go to where a stream stood."""
-        self.manual_seed(state["seed"])
-        self.numpy.bit_generator.state = state["bits"]
+    def set_state(self, new_state: dict[str, Any]) -> "Generator":
+        """Go to where a stream stood.
+
+        Raises:
+            ArgumentError: it is not what `get_state` gave.
+        """
+        try:
+            bits = np.random.PCG64()
+            bits.state = new_state["bits"]
+            self._seed = int(new_state["seed"])
+        except (TypeError, KeyError, ValueError, IndexError) as error:
+            raise ArgumentError(f"expected a state from get_state(), got a {type(new_state).__name__}") from error
+        self.numpy = np.random.Generator(bits)
         return self
 
 
@@ -87,6 +112,26 @@ def get_rng_state() -> dict[str, Any]:
     return default_generator.get_state()
 
 
-def set_rng_state(state: dict[str, Any]) -> None:
+def set_rng_state(new_state: dict[str, Any]) -> None:
     """Set the state of the default generator."""
-    default_generator.set_state(state)
+    default_generator.set_state(new_state)
+
+
+@contextmanager
+def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True) -> Iterator[None]:
+    """Use up no random numbers within a `with` block: the default generator goes on as if nothing had been drawn.
+
+    `devices` is accepted and means nothing; `enabled=False` makes the block an ordinary one.
+
+    >>> state = get_rng_state()
+    >>> with fork_rng():
+    ...     number = default_generator.draw_seed()
+    >>> default_generator.draw_seed() == number
+    True
+    """
+    state = default_generator.get_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator.set_state(state)

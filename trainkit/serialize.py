@@ -114,7 +114,7 @@ def _pack(value: Any, path: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any
         return {_TUPLE: packed} if isinstance(value, tuple) else packed
     if hasattr(value, "__array__"):
         # safetensors writes the memory as it lies, whatever the strides say
-        arrays[path] = np.ascontiguousarray(value)
+        arrays[path] = np.asarray(value, order="C")  # ascontiguousarray would make a number of shape () one of (1,)
         return {_ARRAY: path}
     raise CheckpointError(
         f"cannot save a {type(value).__name__} (at {path or 'the top'!r}); a state holds arrays, numbers, strings, "

@@ -3,18 +3,19 @@
 import copy
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from trainkit import autograd, nn, optim, serialize
 from trainkit.autograd import Tensor
-from trainkit.autograd.functions.shape import cat
+from trainkit.autograd.functions.join import cat
 from trainkit.callbacks import TRAIN_ENDED, Callback, EpochTable, History, ProgressBar
 from trainkit.data import DataLoader, TensorDataset
 from trainkit.engine import Engine, Events, Priority, RemovableEventHandle
+from trainkit.engine.child import validate
 from trainkit.engine.supervised import create_supervised_evaluator, create_supervised_trainer
 from trainkit.errors import ArgumentError, CheckpointError
 from trainkit.metrics import Accuracy, Average, Metric, MetricCollection
@@ -26,7 +27,6 @@ __all__ = ["StepOutput", "Trainer"]
 _OPTIMIZERS = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
 _LOSSES = {"cross_entropy": nn.CrossEntropyLoss, "mse": nn.MSELoss, "nll": nn.NLLLoss}
 _METRICS = {"accuracy": Accuracy}
-_VALIDATION = (Priority.METRICS + Priority.HANDLERS) // 2  # after the epoch's own metrics, before all that reads them
 
 
 class StepOutput(NamedTuple):
@@ -155,10 +155,15 @@ class Trainer:
                 stack.enter_context(self._attach(callback))
             for handle in self._bookkeeping(validation_data, batch_size):
                 stack.enter_context(handle)
-            self.engine.state.max_epochs = self.engine.state.max_iters = None  # a new run, whatever was before
             self.engine.state.metrics.clear()
             try:
-                self.engine.run(loader, max_epochs=epochs)
+                self.engine.run(loader, max_epochs=epochs, resume=False)
+            except KeyboardInterrupt as error:
+                error.add_note(
+                    "fit() begins a new run, from the weights as they are now; trainer.engine.run() goes on with this "
+                    "one, without what was given to fit()"
+                )
+                raise
             finally:
                 self.engine.fire_event(TRAIN_ENDED)
         return self.history
@@ -172,9 +177,9 @@ class Trainer:
         def begin() -> None:
             begun[0] = time.perf_counter()
 
-        def validate() -> None:
-            found = self._evaluate(_as_batches(validation_data, None, batch_size, False), "valid")
-            metrics.update({f"val_{name}": value for name, value in found.items()})
+        def check(engine: Engine) -> None:
+            with self._evaluating("valid"), self.evaluator.attach(self.valid_metrics):
+                validate(engine, self.evaluator, _as_batches(validation_data, None, batch_size, False))
 
         def finish() -> None:
             metrics["lr"] = self.optimizer.param_groups[0]["lr"]
@@ -183,16 +188,14 @@ class Trainer:
         on, end = self.engine.add_event_handler, Events.EPOCH_COMPLETED
         handles = [on(Events.EPOCH_STARTED, begin, priority=Priority.METRICS)]
         if self._validates:
-            handles.append(on(end, validate, priority=_VALIDATION))
-        return [*handles, on(end, finish, priority=_VALIDATION)]
+            handles.append(on(end, check, priority=Priority.VALIDATION))
+        return [*handles, on(end, finish, priority=Priority.VALIDATION)]
 
     def evaluate(self, x: Any, y: Any = None, *, batch_size: int = 256) -> dict[str, Any]:
         """Return loss and metrics over all examples; `x` and `y` as for `fit`."""
-        return self._evaluate(_as_batches(x, y, batch_size, False), "test")
-
-    def _evaluate(self, batches: Any, stage: str) -> dict[str, Any]:
-        with self.evaluator.attach(self.valid_metrics):
-            return dict(self._run_evaluator(batches, stage).metrics)
+        batches = _as_batches(x, y, batch_size, False)
+        with self._evaluating("test"), self.evaluator.attach(self.valid_metrics):
+            return dict(self.evaluator.run(batches, resume=False).metrics)
 
     def predict(self, x: Any, *, batch_size: int = 256) -> Tensor:
         """Return the model's outputs for all of `x`, one after the other; targets in it are left aside."""
@@ -201,17 +204,19 @@ class Trainer:
         def gather(engine: Engine) -> None:
             parts.append(engine.state.output.y_pred)
 
-        with self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, gather):
-            self._run_evaluator(_as_batches(x, None, batch_size, False), "predict")
+        batches = _as_batches(x, None, batch_size, False)
+        with self._evaluating("predict"), self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, gather):
+            self.evaluator.run(batches, resume=False)
         return cat(parts)
 
-    def _run_evaluator(self, batches: Any, stage: str) -> Any:
+    @contextmanager
+    def _evaluating(self, stage: str) -> Iterator[None]:
+        """Let the evaluator run for a purpose."""
         state = self.evaluator.state
-        state.max_epochs = state.max_iters = None
         state.metrics.clear()
         state.stage = stage  # type: ignore[attr-defined]
         try:
-            return self.evaluator.run(batches)
+            yield
         finally:
             state.batch = state.output = None
 
@@ -237,10 +242,11 @@ class Trainer:
         return metric.higher_is_better
 
     def state_dict(self) -> dict[str, Any]:
-        """Return model, optimizer, history and the number of epochs and iterations done."""
+        """Return model, frozen names, optimizer, history and the number of epochs and iterations done."""
         state = self.engine.state
         return {
             "model": self.model.state_dict(),
+            "frozen": nn.frozen_names(self.model),
             "optimizer": None if self.optimizer is None else self.optimizer.state_dict(),
             "epoch": state.epoch,
             "iteration": state.iteration,
@@ -248,7 +254,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over model, optimizer and history.
+        """Take over model, what of it is frozen, optimizer and history.
 
         Raises:
             CheckpointError: they do not fit this trainer's.
@@ -256,6 +262,8 @@ class Trainer:
         if "model" not in state_dict:
             raise CheckpointError(f"this is no trainer's state: it has no 'model', but {', '.join(state_dict)}")
         self.model.load_state_dict(state_dict["model"])
+        if "frozen" in state_dict:  # files of former versions tell nothing
+            nn.load_frozen_names(self.model, state_dict["frozen"])
         if self.optimizer is not None and state_dict.get("optimizer") is not None:
             self.optimizer.load_state_dict(state_dict["optimizer"])
         self.history.load_state_dict(state_dict.get("history", {"epochs": []}))
@@ -268,24 +276,26 @@ class Trainer:
         """Read what `save` wrote."""
         self.load_state_dict(serialize.load(path))
 
-    def _attach(self, callback: Callback) -> RemovableEventHandle:
+    def _attach(self, callback: Callback) -> ExitStack:
+        """Attach a callback to both engines; closing what is returned detaches it from both."""
         if not isinstance(callback, Callback):
             raise ArgumentError(
                 f"callbacks must be Callback objects, got {callback!r}"
                 + ("; make one: add the brackets" if isinstance(callback, type) else "")
             )
         callback.trainer = self
-        return self.engine.attach(_OnBoth(callback, self.evaluator))
+        handles = ExitStack()
+        # One inside the other, so that each engine collects what is registered with it.
+        inner = _Attaching(lambda evaluator: callback.attach(self.engine, evaluator))
+        outer = _Attaching(lambda engine: handles.enter_context(self.evaluator.attach(inner)))
+        handles.enter_context(self.engine.attach(outer))
+        return handles
 
 
-class _OnBoth(NamedTuple):
-    """A callback on its way to both engines."""
+class _Attaching(NamedTuple):
+    """What an engine attaches by calling a function."""
 
-    callback: Callback
-    evaluator: Engine
-
-    def attach(self, engine: Engine) -> None:
-        self.callback.attach(engine, self.evaluator)
+    attach: Callable[[Engine], Any]
 
 
 def _evaluation_output(loss: Callable[..., Any] | None) -> Callable[[Any, Any, Any], StepOutput]:

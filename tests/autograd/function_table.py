@@ -1,14 +1,34 @@
 """The table of functions, family by family: what `rows.py` explains. A public function without a row fails a test."""
 
-from tests.autograd.table import creation, elementwise, index, linalg, reduce, shape, sort
+from tests.autograd.table import (
+    activation,
+    arithmetic,
+    choose,
+    compare,
+    creation,
+    index,
+    join,
+    linalg,
+    ordering,
+    reduce,
+    scan,
+    shape,
+    transcendental,
+)
 
 __all__ = ["ROWS"]
 
 ROWS = [
-    *elementwise.ROWS,
+    *arithmetic.ROWS,
+    *compare.ROWS,
+    *choose.ROWS,
+    *transcendental.ROWS,
+    *activation.ROWS,
     *reduce.ROWS,
-    *sort.ROWS,
+    *scan.ROWS,
+    *ordering.ROWS,
     *shape.ROWS,
+    *join.ROWS,
     *index.ROWS,
     *linalg.ROWS,
     *creation.ROWS,

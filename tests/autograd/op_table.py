@@ -3,6 +3,7 @@
 `test_ops.py` runs every row; a test of the project's structure fails for an op without one.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,18 +11,31 @@ from typing import Any
 import numpy as np
 
 from trainkit import kernels
-from trainkit.autograd.inplace import put
+from trainkit.autograd.inplace import put, put_view
 from trainkit.autograd.ops import (
+    activation,
+    arrange,
     broadcast,
+    choose,
     conv,
+    decompose,
     elementwise,
     index,
+    join,
     linalg,
     loss,
     norm,
+    pad,
     pooling,
+    rank,
     reduce,
+    rounding,
+    scan,
+    scatter,
     shape,
+    solve,
+    strided,
+    vector_norm,
 )
 
 
@@ -69,9 +83,32 @@ WINDOW = ((2, 2), (2, 2), (0, 0))
 OVERLAP = ((3, 2), (2, 1), (1, 1))
 
 
+def far(x: Any) -> Any:
+    """Matrices far from singular, of any."""
+    return x + np.eye(*x.shape[-2:], dtype=x.dtype) * np.arange(4, 4 + x.shape[-1], dtype=x.dtype)
+
+
+def np_distances(x: Any, y: Any) -> Any:
+    return ((x[..., :, None, :] - y[..., None, :, :]) ** 2).sum(-1) ** 0.5
+
+
 def np_softmax(x: Any, dim: int) -> Any:
     powers = np.exp(x - x.max(axis=dim, keepdims=True))
     return powers / powers.sum(axis=dim, keepdims=True)
+
+
+def np_gelu(x: Any) -> Any:
+    return x * np.vectorize(math.erfc)(-x / math.sqrt(2)) / 2
+
+
+def np_gelu_tanh(x: Any) -> Any:
+    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def np_slope(function: Any, x: Any) -> Any:
+    """The derivative by differences of eighth order."""
+    weights = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
+    return sum(w * (function(x + 0.02 * k) - function(x - 0.02 * k)) for k, w in weights.items()) / 0.02
 
 
 def np_windows(x: Any, window: Any, fill: float = -np.inf) -> Any:
@@ -221,31 +258,80 @@ ROWS = [
     unary("relu", lambda x: np.maximum(x, 0)),
     Row("relu_grad", lambda g, x: elementwise.relu_grad(g, elementwise.relu(getattr(x, "array", x))), [(3, 4), (3, 4)], lambda g, x: g * (x > 0)),
     Row("dropout", lambda x: elementwise.dropout(x, 0.4, 11), [(3, 4)], lambda x: x * elementwise.dropout(np.ones_like(x), 0.4, 11)),
+    Row("silu_grad", activation.silu_grad, [(3, 4), (3, 4)], lambda g, x: g * np_slope(lambda x: x / (1 + np.exp(-x)), x)),
+    *[
+        Row("gelu_grad", lambda g, x, t=tanh: activation.gelu_grad(g, x, t), [(3, 4), (3, 4)], lambda g, x, f=f: g * np_slope(f, x), note=f.__name__)
+        for tanh, f in ((False, np_gelu), (True, np_gelu_tanh))
+    ],
     Row("clamp", lambda x: elementwise.clamp(x, -0.5, 0.7), [(3, 4)], lambda x: np.clip(x, -0.5, 0.7)),
     Row("clamp", lambda x: elementwise.clamp(x, None, 0.7), [(3, 4)], lambda x: np.minimum(x, 0.7), note="max"),
     Row("where", lambda c, x, y: elementwise.where(c > 0, x, y), [(3, 4)] * 3, lambda c, x, y: np.where(c > 0, x, y), broadcasts=True),
+    Row("masked", lambda x, c: choose.masked(x, c > 0), [(3, 4)] * 2, lambda x, c: np.where(c > 0, x, 0)),
+    Row("div_floor", lambda x, y: rounding.div_floor(9 * x, y), [(3, 4)] * 2, lambda x, y: np.floor_divide(9 * x, y), low=0.5, broadcasts=True),
+    Row("div_trunc", lambda x, y: rounding.div_trunc(9 * x, y), [(3, 4)] * 2, lambda x, y: np.trunc(9 * x / y), low=0.5, broadcasts=True),
     Row("broadcast_to", lambda x: broadcast.broadcast_to(x, (2, 3, 4)), [(3, 1)], lambda x: np.broadcast_to(x, (2, 3, 4))),
     Row("sum_to", lambda x: broadcast.sum_to(x, (3, 1)), [(2, 3, 4)], lambda x: x.sum((0, 2))[:, None]),
     Row("cast", lambda x: broadcast.cast(x, x.dtype), [(3, 4)], lambda x: x),
     Row("reshape", lambda x: shape.reshape(x, (6, -1)), [(3, 4)], lambda x: x.reshape(6, -1)),
     Row("permute", lambda x: shape.permute(x, (2, 0, -2)), [(2, 3, 4)], lambda x: x.transpose(2, 0, 1)),
+    Row("view_dtype", lambda x: shape.view_dtype(x, x.dtype), [(3, 4)], lambda x: x, differentiable=False),
+    Row("repeat", lambda x: shape.repeat(x, (2, 1, 3)), [(3, 4)], lambda x: np.tile(x, (2, 1, 3))),
+    Row("interleave", lambda x: arrange.interleave(x, np.array([2, 0, 3]), 0), [(3, 4)], lambda x: np.repeat(x, [2, 0, 3], 0)),
+    Row("interleave", lambda x: arrange.interleave(x, 2, 1), [(3, 4)], lambda x: np.repeat(x, 2, 1), note="number"),
+    Row("interleave_sum", lambda v: arrange.interleave_sum(v, (4, 2), np.array([0, 2, 1, 0]), 0), [(3, 2)], lambda v: np.stack([0 * v[0], v[0] + v[1], v[2], 0 * v[0]])),
+    Row("interleave_sum", lambda v: arrange.interleave_sum(v, (3, 2), 2, 1), [(3, 4)], lambda v: v[:, ::2] + v[:, 1::2], note="number"),
+    Row("diagonal_put", lambda v: strided.diagonal_put(v, (3, 2, 4), 1, 0, 2), [(2, 3)], lambda v: np.einsum("ab,bcd->cad", v, np.eye(4)[1:, :, None].swapaxes(1, 2) * np.eye(3)[:, :, None])),
+    Row("unfold", lambda x: strided.unfold(x, 0, 3, 2), [(5, 2)], lambda x: np.stack([x[:3].T, x[2:].T])),
+    Row("unfold_sum", lambda v: strided.unfold_sum(v, (5, 2), 0, 3, 2), [(2, 2, 3)], lambda v: np.concatenate([v[0].T[:2], (v[0].T[2] + v[1].T[0])[None], v[1].T[1:]])),
+    Row("unfold_sum", lambda v: strided.unfold_sum(v, (5,), 0, 2, 1), [(4, 2)], lambda v: np.append(v[:, 0], 0) + np.append(0, v[:, 1]), note="many"),
+    Row("pad_constant", lambda x: pad.pad_constant(x, ((1, 0), (0, 2)), 3.0), [(3, 4)], lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=3)),
+    Row("pad_edges", lambda x: pad.pad_edges(x, ((1, 0), (2, 3)), "reflect"), [(3, 4)], lambda x: np.pad(x, ((1, 0), (2, 3)), "reflect")),
+    Row("pad_edges_sum", lambda v: pad.pad_edges_sum(v, (4,), ((1, 2),), "reflect"), [(7,)], lambda v: v[1:5] + np.array([0, v[0] + v[6], v[5], 0])),
+    Row("pad_edges_sum", lambda v: pad.pad_edges_sum(v, (4,), ((1, 2),), "replicate"), [(7,)], lambda v: v[1:5] + np.array([v[0], 0, 0, v[5] + v[6]]), note="replicate"),
+    Row("pad_edges_sum", lambda v: pad.pad_edges_sum(v, (4,), ((1, 2),), "circular"), [(7,)], lambda v: v[1:5] + np.array([v[5], v[6], 0, v[0]]), note="circular"),
     Row("clone", shape.clone, [(3, 4)], np.copy),
-    Row("cat", lambda x, y: shape.cat(1, x, y), [(3, 4), (3, 2)], lambda x, y: np.concatenate([x, y], 1)),
+    Row("cat", lambda x, y: join.cat(1, x, y), [(3, 4), (3, 2)], lambda x, y: np.concatenate([x, y], 1)),
     Row("getitem", lambda x: index.getitem(x, (slice(None, None, 2), None, 1)), [(3, 4)], lambda x: x[::2, None, 1]),
     Row("getitem", lambda x: index.getitem(x, np.array([2, 0, 2])), [(3, 4)], lambda x: x[[2, 0, 2]], note="twice"),
     Row("index_put", lambda v: index.index_put(v, (4, 3), np.array([2, 0, 2])), [(3, 3)], lambda v: np.stack([v[1], 0 * v[0], v[0] + v[2], 0 * v[0]])),
     Row("gather", lambda x: index.gather(x, 1, PICK), [(2, 4)], lambda x: np.take_along_axis(x, PICK, 1)),
-    Row("scatter_add", lambda v: index.scatter_add(v, (2, 4), 1, PICK), [(2, 3)],
+    Row("index_select_put", lambda v: index.index_select_put(v, (3, 4), 1, np.array([2, 0, 2]), None), [(3, 3)], lambda v: np.stack([v[:, 1], 0 * v[:, 0], v[:, 0] + v[:, 2], 0 * v[:, 0]], 1)),
+    Row("index_select_put", lambda v: index.index_select_put(v, (4, 3), 0, np.array([[2, 0], [0, 1]]), 0), [(2, 2, 3)], lambda v: np.stack([0 * v[0, 0], v[1, 1], v[0, 0], 0 * v[0, 0]]), note="skip"),
+    Row("scatter_prod", lambda x, v: scatter.scatter_prod(x, 0, np.array([1, 1, 0]), v), [(3,), (3,)], lambda x, v: x * np.array([v[2], v[0] * v[1], 1])),
+    Row("scatter_extreme", lambda x, v: scatter.scatter_extreme(x, 0, np.array([1, 1, 0]), v, False), [(3,), (3,)], lambda x, v: np.minimum(x, [v[2], min(v[0], v[1]), 9])),
+    Row("gather_put", lambda v: index.gather_put(v, (2, 4), 1, PICK), [(2, 3)],
         lambda v: np.array([[v[0, 0], v[0, 2], v[0, 1], 0], [v[1, 2], v[1, 0] + v[1, 1], 0, 0]])),
     Row("put", lambda x, v: put(x, v, (slice(None), 1)), [(3, 4), (3,)], lambda x, v: np.stack([x[:, 0], v, x[:, 2], x[:, 3]], 1)),
+    Row("put_view", lambda x, v: put_view(x, v, ((shape.permute, ((1, 0),)), (index.getitem, (slice(1, 3),)))), [(3, 4), (2, 3)],
+        lambda x, v: np.concatenate([x[:, :1], v.T, x[:, 3:]], 1)),
     Row("sum", lambda x: reduce.sum(x, None, False), [(3, 4)], np.sum),
     Row("sum", lambda x: reduce.sum(x, (0, 2), True), [(2, 3, 4)], lambda x: x.sum((0, 2), keepdims=True), note="dims"),
     Row("amax", lambda x: reduce.amax(x, (1,), False), [(3, 4)], lambda x: x.max(1)),
     Row("amin", lambda x: reduce.amin(x, None, True), [(3, 4)], lambda x: x.min(keepdims=True)),
     Row("argmax", lambda x: reduce.argmax(x, 1, False), [(3, 4)], lambda x: x.argmax(1), differentiable=False),
     Row("argmin", lambda x: reduce.argmin(x, None, False), [(3, 4)], np.argmin, differentiable=False),
-    Row("product", linalg.product, [(3, 4), (4, 2)], np.matmul),
-    Row("product", linalg.product, [(2, 1, 3, 4), (5, 4, 2)], np.matmul, note="stacks"),
+    Row("sum_all", reduce.sum_all, [(3, 4)], np.sum),
+    Row("middle", lambda x: rank.middle(x, False), [(3, 3)], np.median),
+    Row("shift", lambda x: scan.shift(x, 1, 1, 2.0), [(2, 3)], lambda x: np.stack([2 + 0 * x[:, 0], x[:, 0], x[:, 1]], 1)),
+    Row("shift", lambda x: scan.shift(x, 0, -1, 0.0), [(3, 2)], lambda x: np.stack([x[1], x[2], 0 * x[0]]), note="back"),
+    Row("recurrence", lambda x, f: scan.recurrence(x, f, 1, False), [(2, 3), (2, 3)], lambda x, f: np.stack([x[:, 0], x[:, 1] + f[:, 1] * x[:, 0], x[:, 2] + f[:, 2] * (x[:, 1] + f[:, 1] * x[:, 0])], 1)),
+    Row("recurrence", lambda x, f: scan.recurrence(x, f, 0, True), [(2, 3), (2, 3)], lambda x, f: np.stack([x[0] + f[0] * x[1], x[1]]), note="back"),
+    Row("stacked_mm", linalg.stacked_mm, [(2, 1, 3, 4), (5, 4, 2)], np.matmul),
+    Row("cross_product", lambda x, y: linalg.cross_product(x, y, 1), [(4, 3, 2), (4, 3, 2)], lambda x, y: np.cross(x, y, axis=1)),
+    Row("vector_norm", lambda x: vector_norm.vector_norm(x, 3.0, (0, 2), False), [(3, 4, 2)], lambda x: (abs(x) ** 3).sum((0, 2)) ** (1 / 3)),
+    Row("euclidean", lambda x, y: vector_norm.euclidean(x, y, False), [(2, 3, 4), (2, 5, 4)], np_distances),
+    Row("euclidean", lambda x, y: vector_norm.euclidean(x, y, True), [(2, 3, 4), (2, 5, 4)], np_distances, note="product"),
+    Row("inv", lambda x: solve.inv(far(x)), [(2, 3, 3)], lambda x: np.linalg.inv(far(x))),
+    Row("solve", lambda a, b: solve.solve(far(a), b), [(3, 3), (2, 3, 4)], lambda a, b: np.linalg.solve(far(a), b)),
+    Row("solve_triangular", lambda a, b: solve.solve_triangular(far(a), b, True, False), [(3, 3), (2, 3, 4)], lambda a, b: np.linalg.solve(np.triu(far(a)), b)),
+    Row("cofactor", lambda x: solve.cofactor(far(x)), [(2, 3, 3)], lambda x: np.linalg.det(far(x))[..., None, None] * np.linalg.inv(far(x)).swapaxes(-1, -2)),
+    Row("logabsdet", lambda x: solve.logabsdet(far(x)), [(2, 3, 3)], lambda x: np.linalg.slogdet(far(x))[1]),
+    Row("eigh_factors", lambda x: decompose.eigh_factors(far(x) @ far(x).swapaxes(-1, -2), True)[..., 0, :], [(2, 3, 3)], lambda x: np.linalg.eigvalsh(far(x) @ far(x).swapaxes(-1, -2))),
+    Row("eigvalsh", lambda x: decompose.eigvalsh(far(x) @ far(x).swapaxes(-1, -2), True), [(2, 3, 3)], lambda x: np.linalg.eigvalsh(far(x) @ far(x).swapaxes(-1, -2))),
+    Row("svd_factors", lambda x: decompose.svd_factors(far(x), False)[..., 4], [(2, 4, 3)], lambda x: np.linalg.svd(far(x), compute_uv=False)),
+    Row("svdvals", lambda x: decompose.svdvals(far(x)), [(2, 4, 3)], lambda x: np.linalg.svd(far(x), compute_uv=False)),
+    Row("qr_factors", lambda x: decompose.qr_factors(far(x))[..., 4:], [(2, 4, 3)], lambda x: np.linalg.qr(far(x))[1]),
+    Row("pinv", lambda x: decompose.pinv(far(x), None, None, False), [(2, 4, 3)], lambda x: np.linalg.pinv(far(x))),
     Row("linear", linalg.linear, [(5, 4), (3, 4), (3,)], lambda x, w, b: x @ w.T + b),
     Row("linear", lambda x, w: linalg.linear(x, w, None), [(2, 5, 4), (3, 4)], lambda x, w: x @ w.T, note="ranks"),
     *conv_rows((1, 1), (0, 0), (3, 3), "plain"),
@@ -259,6 +345,8 @@ ROWS = [
         lambda x, w, b: (x - np.array([0.5, -1.0])[:, None, None]) * (np.array([2.0, 0.5]) * w)[:, None, None] + b[:, None, None]),
     Row("log_softmax", lambda x: loss.log_softmax(x, 1), [(5, 4)], lambda x: np.log(np_softmax(x, 1))),
     Row("softmax", lambda x: loss.softmax(x, 0), [(5, 4)], lambda x: np_softmax(x, 0)),
+    Row("log_softmax_grad", lambda g, x: loss.log_softmax_grad(g, x, 1), [(5, 4), (5, 4)], lambda g, x: g - np.exp(x) * g.sum(1, keepdims=True)),
+    Row("softmax_grad", lambda g, x: loss.softmax_grad(g, x, 0), [(5, 4), (5, 4)], lambda g, x: x * (g - (g * x).sum(0))),
     Row("cross_entropy", lambda x: loss.cross_entropy(x, TARGET), [(5, 4)], lambda x: -np.log(np_softmax(x, 1))[np.arange(5), TARGET]),
     Row("cross_entropy_grad", lambda g, x: loss.cross_entropy_grad(g, x, np.log(np.exp(getattr(x, "array", x)).sum(1)), TARGET), [(5,), (5, 4)],
         lambda g, x: g[:, None] * (np_softmax(x, 1) - np.eye(4)[TARGET])),

@@ -107,6 +107,12 @@ def test_a_misspelt_hook_is_no_hook(trainer, data) -> None:
         trainer.fit(*data, callbacks=[Misspelt()])
 
 
+def test_after_a_run_its_callbacks_are_on_neither_engine(trainer, data) -> None:
+    before = trainer.engine.describe(), trainer.evaluator.describe()
+    trainer.fit(*data, validation_data=data, callbacks=[Recorder()], verbose=0)
+    assert (trainer.engine.describe(), trainer.evaluator.describe()) == before
+
+
 def test_several_of_one_type(trainer, data, tmp_path) -> None:
     one, two = ModelCheckpoint(tmp_path / "a"), ModelCheckpoint(tmp_path / "b", "loss")
     trainer.fit(*data, callbacks=[one, two], verbose=0)
@@ -223,3 +229,87 @@ def test_schedule_is_set_before_the_step(data, per: str, rates: list) -> None:
     schedule = optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
     trainer.fit(*data, batch_size=4, epochs=3, callbacks=[LearningRateScheduler(schedule, per)], verbose=0)
     assert seen == rates
+
+
+def test_ctrl_c_saves_a_checkpoint_and_the_trainer_goes_on(trainer, data, tmp_path) -> None:
+    calls = []
+
+    class Stop(Callback):
+        def on_train_batch_end(self) -> None:
+            if self.state.iteration == 3:
+                raise KeyboardInterrupt
+
+        def on_interrupt(self) -> None:
+            calls.append("interrupt")
+
+        def on_exception(self, error) -> None:
+            calls.append(type(error).__name__)
+
+        def on_train_end(self) -> None:
+            calls.append("end")
+
+    checkpoint = ModelCheckpoint(tmp_path)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        trainer.fit(*data, batch_size=4, epochs=3, callbacks=[Stop(), checkpoint], verbose=0)
+    assert calls == ["interrupt", "KeyboardInterrupt", "end"]
+    assert caught.value.__notes__[-2].startswith("stopped in epoch 2 at iteration 3, batch 1 of 2")
+    assert caught.value.__notes__[-1].startswith("fit() begins a new run, from the weights as they are now")
+    saved = tk.load(checkpoint.last_path)
+    assert (saved["epoch"], saved["iteration"]) == (2, 3)
+    np.testing.assert_array_equal(saved["model"]["weight"], trainer.model.weight.detach().numpy())
+    assert trainer.engine.status == "interrupted"
+
+    assert trainer.engine.run().iteration == 6, "the rest of the run"
+    assert trainer.engine.status == "done"
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(*data, batch_size=4, epochs=3, callbacks=[Stop()], verbose=0)
+    assert len(trainer.fit(*data, epochs=2, verbose=0)) == 2, "fit begins anew"
+
+
+def test_ctrl_c_in_the_validation(trainer, data, tmp_path) -> None:
+    class Stop(Callback):
+        def on_valid_batch_end(self) -> None:
+            raise KeyboardInterrupt
+
+    checkpoint = ModelCheckpoint(tmp_path, "val_loss")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        trainer.fit(*data, validation_data=data, callbacks=[Stop(), checkpoint], verbose=0)
+    assert checkpoint.last_path.is_file()
+    assert not checkpoint.best_path.is_file()
+    assert sum(note.startswith("stopped in epoch 1") for note in caught.value.__notes__) == 1
+    assert "val_loss" in trainer.fit(*data, validation_data=data, verbose=0)[0]
+
+
+def test_an_interrupt_ends_fit_quietly_and_is_told(trainer, data) -> None:
+    class Pause(Callback):
+        told = 0
+
+        def on_train_batch_end(self) -> None:
+            self.engine.interrupt()
+
+        def on_interrupt(self) -> None:
+            self.told += 1
+
+    pause = Pause()
+    assert len(trainer.fit(*data, batch_size=4, callbacks=[pause], verbose=0)) == 0
+    assert pause.told == 1
+    assert trainer.engine.status == "interrupted"
+
+
+def test_a_validation_that_is_cut_short_is_no_best(trainer, data, tmp_path) -> None:
+    checkpoint = ModelCheckpoint(tmp_path, "val_loss")
+    trainer.evaluator.add_event_handler(Events.ITERATION_COMPLETED, trainer.evaluator.terminate)
+    row = trainer.fit(*data, batch_size=4, validation_data=data, callbacks=[checkpoint], verbose=0)[0]
+    assert "val_loss" not in row
+    assert checkpoint.best is None
+
+
+def test_a_callback_of_the_evaluator_finds_the_step_of_the_trainer(trainer, data) -> None:
+    steps = []
+
+    @trainer.evaluator.on(Events.COMPLETED)
+    def log(engine) -> None:
+        steps.append((engine.state.root.epoch, engine.state.root.iteration))
+
+    trainer.fit(*data, batch_size=4, epochs=2, validation_data=data, verbose=0)
+    assert steps == [(1, 2), (2, 4)]

@@ -283,7 +283,18 @@ def test_continuing_after_an_error():
         ({}, {"data": [1], "max_iters": 1.5}, "max_iters expected an integer"),
         ({}, {"data": [1], "epoch_length": -1}, "epoch_length expected"),
         ({"max_epochs": 3}, {"data": [1], "max_epochs": 2}, "has reached, 3, got 2"),
-        ({"max_epochs": 3}, {"data": [1], "max_iters": 9}, r"set engine.state.max_epochs = None first"),
+        (
+            {"max_epochs": 3},
+            {"data": [1], "max_iters": 9},
+            r"resume=False\), or set engine.state.max_epochs = None first",
+        ),
+        ({}, {"data": [1], "resume": "yes"}, "resume expected 'auto', True or False, got 'yes'"),
+        ({}, {"data": [1], "resume": True}, "found nothing to resume: this engine has neither run nor loaded"),
+        (
+            {"max_epochs": 2},
+            {"data": [1], "resume": True},
+            "the run is done, at epoch 2 and iteration 2; give a higher",
+        ),
         ({"max_iters": 3}, {"data": [1], "max_epochs": 9}, r"set engine.state.max_iters = None first"),
         ({"max_iters": 3}, {"data": [1], "max_iters": 2}, "has reached, 3, got 2"),
         ({"max_epochs": 1}, {"data": [1], "max_epochs": 2, "epoch_length": 2}, "goes on with epochs of 1"),
@@ -345,14 +356,113 @@ class TestErrors:
             engine.run([1, 2, 3], max_epochs=2)
         assert engine.trace == "([gGiIgGi"
 
-    def test_with_a_handler_it_ends_the_epoch(self):
+    def test_with_a_handler_it_is_raised_too(self):
         engine, seen = self.failing(), []
         engine.add_event_handler(Events.EXCEPTION_RAISED, lambda *args: seen.append(args))
-        state = engine.run([1, 2, 3], max_epochs=2)
-        assert engine.trace == f"([gGiIgGi!][{ONE}gr{ONE[1:]}{ONE}])"
-        assert seen[0][0] is engine
-        assert str(seen[0][1]) == "boom"
-        assert state.epoch == 2
+        with pytest.raises(ValueError, match="boom") as caught:
+            engine.run([1, 2, 3], max_epochs=2)
+        assert engine.trace == "([gGiIgGi!"
+        assert seen == [(engine, caught.value)]
+        assert engine.status == "idle"
+
+    @pytest.mark.parametrize(
+        ("asks", "trace"),
+        [
+            (lambda engine: True, "([gGiIgGi!T)"),
+            (lambda engine: (engine.terminate_epoch(), True)[1], "([gGiIgGi!T)"),
+            (lambda engine: engine.terminate(), "([gGiIgGi!]T)"),
+            (lambda engine: engine.terminate(skip_completed=True), "([gGiIgGi!]T"),
+            (lambda engine: engine.terminate_epoch(), f"([gGiIgGi!][{ONE}gr{ONE[1:]}{ONE}])"),
+            (lambda engine: engine.interrupt(), "([gGiIgGi!]|"),
+        ],
+    )
+    def test_a_handler_that_suppresses_it(self, asks, trace):
+        engine = self.failing()
+        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda engine, error: asks(engine))
+        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: None)  # one that asks is enough
+        assert engine.run([1, 2, 3], max_epochs=2) is engine.state
+        assert engine.trace == trace
+        assert engine.status == ("interrupted" if trace.endswith("|") else "done")
+
+    @pytest.mark.parametrize("answer", [None, 1, "yes", [True]])
+    def test_only_true_asks(self, answer):
+        engine = self.failing()
+        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: answer)
+        with pytest.raises(ValueError, match="boom"):
+            engine.run([1, 2, 3])
+
+    def test_a_stop_that_was_asked_for_before_suppresses_nothing(self):
+        def process(engine, batch):
+            engine.terminate()
+            raise ValueError("boom")
+
+        engine = Recorder(process)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: None)
+        with pytest.raises(ValueError, match="boom"):
+            engine.run([1, 2, 3])
+
+    def test_all_handlers_run_even_if_some_raise(self):
+        engine, seen = self.failing(), []
+
+        def first(engine, error):
+            seen.append("first")
+            raise error
+
+        def second():
+            seen.append("second")
+            raise OSError("disk full")
+
+        def third():
+            seen.append("third")
+            return True  # asks in vain: another raises
+
+        for handler in (first, second, third):
+            engine.add_event_handler(Events.EXCEPTION_RAISED, handler)
+        with pytest.raises(ValueError, match="boom") as caught:
+            engine.run([1, 2, 3])
+        assert seen == ["first", "second", "third"]
+        assert engine.trace.count("!") == 1
+        assert any("handler" in note and "second" in note and "disk full" in note for note in caught.value.__notes__)
+
+    def test_the_first_error_of_a_handler_goes_before_the_original(self):
+        engine = self.failing()
+
+        @engine.on(Events.EXCEPTION_RAISED)
+        def broken():
+            raise OSError("disk full")
+
+        @engine.on(Events.EXCEPTION_RAISED)
+        def again(error):
+            raise error
+
+        with pytest.raises(OSError, match="disk full") as caught:
+            engine.run([1, 2, 3])
+        assert str(caught.value.__context__) == "boom"
+        assert "boom" in caught.value.__notes__[-1]
+
+    @pytest.mark.parametrize(
+        ("event", "trace"),
+        [
+            (Events.STARTED, "(!T)"),
+            (Events.EPOCH_STARTED, "([!T)"),
+            (Events.EPOCH_COMPLETED, f"([{ONE}]!T)"),
+            (Events.TERMINATE, f"([{ONE}T!)"),
+            (Events.COMPLETED, f"([{ONE}])!"),
+        ],
+    )
+    def test_suppressed_outside_an_epoch_the_run_ends_as_it_would_have(self, event, trace):
+        engine = Recorder()
+
+        @engine.on(event)
+        def broken():
+            raise ValueError("broken")
+
+        if event == Events.TERMINATE:
+            engine.add_event_handler(Events.ITERATION_COMPLETED, engine.terminate)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda: True)
+        engine.run([1])
+        assert engine.trace == trace
+        assert engine.status == "done"
 
     def test_a_handler_that_raises_it_again_is_called_once(self):
         engine, seen = self.failing(), []
@@ -384,16 +494,6 @@ class TestErrors:
         with pytest.raises(ValueError, match="boom"):
             engine.run([1, 2, 3])
 
-    def test_keyboard_interrupt(self):
-        engine, seen = self.failing(KeyboardInterrupt), []
-        with pytest.raises(KeyboardInterrupt):
-            engine.run([1, 2, 3])
-        engine = self.failing(KeyboardInterrupt)
-        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: seen.append(error))
-        engine.run([1, 2, 3], max_epochs=2)
-        assert engine.trace == "([gGiIgGi!"  # it ends the run, not the epoch
-        assert isinstance(seen[0], KeyboardInterrupt)
-
     def test_errors_of_handlers_outside_an_epoch_end_the_run(self):
         engine, seen = Recorder(), []
 
@@ -402,7 +502,8 @@ class TestErrors:
             raise ValueError("broken")
 
         engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: seen.append(error))
-        engine.run([1], max_epochs=3)
+        with pytest.raises(ValueError, match="broken"):
+            engine.run([1], max_epochs=3)
         assert engine.trace == f"([{ONE}]!"
         assert seen[0].__notes__ == ["in handler 'broken' of Events.EPOCH_COMPLETED (epoch 1, iteration 1)"]
 
@@ -433,8 +534,9 @@ class TestErrors:
             yield 1
             raise OSError("disk")
 
-        with pytest.raises(OSError, match="disk"):
+        with pytest.raises(OSError, match="disk") as caught:
             Engine(lambda engine, batch: None).run(data())
+        assert caught.value.__notes__ == ["in the data, at batch 2 of epoch 1"]
 
     def test_stop_iteration_in_a_handler_is_not_the_end_of_the_data(self):
         engine = Engine(lambda engine, batch: None)
@@ -448,7 +550,7 @@ class TestErrors:
 
     def test_a_taken_error_is_logged(self, caplog):
         engine = self.failing()
-        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: None)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: True)
         with caplog.at_level(logging.ERROR, "trainkit.engine"):
             engine.run([1, 2, 3])
         assert "boom" in caplog.text

@@ -2,11 +2,13 @@
 
 import contextlib
 import gc
+import sys
 import weakref
 
 import pytest
 
-from trainkit.engine import Engine, Events, Span
+import trainkit as tk
+from trainkit.engine import Engine, Events, Span, create_supervised_trainer, supervised_training_step
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +93,7 @@ def test_after_an_error_that_a_handler_takes(error):
 
     engine, refs = build(fail)
     seen = []
-    engine.add_event_handler(Events.EXCEPTION_RAISED, lambda engine, error: seen.append(repr(error)))
+    engine.add_event_handler(Events.EXCEPTION_RAISED, lambda engine, error: seen.append(repr(error)) or True)
     engine.run([1, 2])
     assert seen
     del engine
@@ -107,7 +109,7 @@ def test_an_error_is_not_kept():
 
     engine, refs = build(fail)
     seen = []
-    engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: seen.append(weakref.ref(error)))
+    engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: seen.append(weakref.ref(error)) or True)
     engine.run([1, 2])
     assert seen[0]() is None
     del engine
@@ -167,3 +169,97 @@ def test_a_handle_keeps_nothing():
     assert dead(refs)
     handle.remove()
     attached.remove()
+
+
+@pytest.mark.parametrize("where", ["process", "data", "handler", "outside"])
+def test_after_ctrl_c(where):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    class Data:
+        def __iter__(self):
+            yield 1
+            if where == "data":
+                stop()
+            yield 2
+
+    engine, refs = build(stop if where == "process" else lambda engine, batch: batch)
+    if where in ("handler", "outside"):
+        engine.add_event_handler(Events.ITERATION_COMPLETED if where == "handler" else Events.EPOCH_COMPLETED, stop)
+    engine.add_event_handler(Events.INTERRUPT, refs[1]().log)
+    engine.add_event_handler(Events.EXCEPTION_RAISED, lambda error: None)
+    for _ in range(2):
+        with contextlib.suppress(KeyboardInterrupt):
+            engine.run(Data(), max_epochs=2, epoch_length=2)
+    del engine
+    assert dead(refs)
+
+
+def test_after_two_ctrl_c_and_failing_handlers():
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    def fail(*args):
+        raise ValueError("boom")
+
+    for event in (Events.INTERRUPT, Events.EXCEPTION_RAISED):
+        engine, refs = build(stop)
+        engine.add_event_handler(event, fail)
+        engine.add_event_handler(event, fail)
+        if event == Events.INTERRUPT:
+            engine.add_event_handler(event, stop)
+        with contextlib.suppress(KeyboardInterrupt, ValueError):
+            engine.run([1, 2])
+        del engine
+        assert dead(refs)
+
+
+@pytest.mark.parametrize("ends", ["well", "badly", "interrupted", "by Ctrl-C"])
+def test_an_attached_evaluator_dies_with_its_trainer(ends):
+    def process(engine, batch):
+        if ends == "badly":
+            raise ValueError("boom")
+        if ends == "by Ctrl-C":
+            raise KeyboardInterrupt
+        if ends == "interrupted":
+            engine.interrupt()
+
+    evaluator, more = build(process)
+    engine, refs = build()
+    engine.attach_evaluator(evaluator, [1, 2])
+    del evaluator
+    with contextlib.suppress(ValueError, KeyboardInterrupt):
+        engine.run([1, 2])
+    del engine
+    assert dead(refs + more)
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_a_supervised_engine_dies(group):
+    net = tk.nn.Linear(1, 1)
+    for deterministic in (False, True):
+        trainer = create_supervised_trainer(
+            net, tk.optim.SGD(net.parameters(), lr=0.1), tk.nn.MSELoss(), deterministic=deterministic,
+            gradient_accumulation_steps=group, metrics={"loss": tk.metrics.Average()},
+        )  # fmt: skip
+        by_hand = Engine(
+            supervised_training_step(
+                net, tk.optim.SGD(net.parameters(), lr=0.1), tk.nn.MSELoss(), gradient_accumulation_steps=group
+            )
+        )
+        refs = [weakref.ref(trainer), weakref.ref(by_hand)]
+        for engine in (trainer, by_hand):
+            engine.run([(tk.ones(2, 1), tk.ones(2, 1))] * 3)
+        del trainer, by_hand, engine
+        assert dead(refs)
+
+
+def test_a_million_iterations_leave_memory_flat():
+    engine, _ = build()
+    engine.remove_event_handler(next(h.function for h in engine._spans[Span.ITERATION].handlers), Span.ITERATION)
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: None)
+    engine.run(range(1000))
+    objects, blocks = len(gc.get_objects()), sys.getallocatedblocks()
+    engine.run(range(1_000_000))
+    assert abs(len(gc.get_objects()) - objects) < 50
+    assert abs(sys.getallocatedblocks() - blocks) < 500

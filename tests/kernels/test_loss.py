@@ -29,6 +29,9 @@ def check(dtype, N, C):
     out, grad = kernels.log_softmax(logits), draw(dtype, N, C, seed=1)
     total = grad.astype(np.float64).sum(1, keepdims=True)
     assert_close(kernels.log_softmax_grad(grad, out), grad - np.exp(log_p) * total, 5)
+    wide, share = grad.astype(np.float64), kernels.softmax(logits)
+    expected = np.exp(log_p) * (wide - (wide * np.exp(log_p)).sum(1, keepdims=True))
+    assert_close(kernels.softmax_grad(grad, share), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -64,6 +67,17 @@ def test_large_logits_nan_and_infinities():
     np.testing.assert_array_equal(grad[0], 0)
     assert np.isnan(grad[1]).all()
     np.testing.assert_allclose(grad[2], [0, -0.5, 0.5])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_softmax_of_rows_without_a_finite_largest(dtype):
+    x = np.array([[-np.inf] * 3, [0, np.inf, 1], [0, np.nan, 1], [-np.inf, 0, 0], [-1e30, 0, 0]], dtype)
+    for function, expected in ((kernels.softmax, [0, 0.5, 0.5]), (kernels.log_softmax, np.log([1e-300, 0.5, 0.5]))):
+        out = function(x)
+        assert np.isnan(out[:3]).all()
+        np.testing.assert_allclose(out[3:, 1:], [expected[1:]] * 2, rtol=1e-6)
+    np.testing.assert_array_equal(kernels.softmax(x)[3:, 0], 0)
+    np.testing.assert_array_equal(kernels.log_softmax(x)[3:, 0], x[3:, 0])
 
 
 def test_a_target_outside_the_classes_is_an_ignored_row():

@@ -84,3 +84,61 @@ def test_nan_fills_its_row_or_column_and_nothing_else():
     expected = np.isnan(a @ b)
     for found in (kernels.matmul(a, b), kernels.matmul_tn(a.T, b), kernels.matmul_nt(a, b.T)):
         np.testing.assert_array_equal(np.isnan(found), expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    M=st.sampled_from([1, 2, 5, 8, 17]),
+    K=st.sampled_from([1, 3, 40, 600]),
+    N=st.sampled_from([1, 16, 30, 48, 70]),
+    stacks=st.sampled_from([((3,), (3,)), ((2, 1), (3,)), ((), (4,)), ((4,), ()), ((2, 3), (2, 1)), ((40,), (1,))]),
+    turned=st.tuples(st.booleans(), st.booleans()),
+    dtype=st.sampled_from(DTYPES),
+)
+def test_stacks(M, K, N, stacks, turned, dtype):
+    a, b = draw(dtype, *stacks[0], M, K), draw(dtype, *stacks[1], K, N, seed=1)
+    expected = a.astype(np.float64) @ b.astype(np.float64)
+    a, b = (
+        np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2) if turn else x
+        for x, turn in zip((a, b), turned, strict=True)
+    )
+    found = kernels.matmul(a, b)
+    assert found.dtype == dtype
+    assert_close(found, expected, K**0.5)
+
+
+def test_stacks_of_every_layout():
+    packed = draw(np.float32, 2, 30, 3 * 4 * 16).reshape(2, 30, 3, 4, 16)
+    q, k = packed[:, :, 0].transpose(0, 2, 1, 3), packed[:, :, 1].transpose(0, 2, 1, 3)  # heads, parts of one array
+    frozen = q.copy()
+    frozen.flags.writeable = False
+    fields = np.zeros((2, 4, 30, 16), [("pad", "u1"), ("value", "f4")])
+    fields["value"] = k
+    for a, b in [
+        (q, k.swapaxes(-1, -2)),
+        (q[:, :, ::2, ::-1], k.swapaxes(-1, -2)[..., ::3]),
+        (np.broadcast_to(q[:1], q.shape), np.broadcast_to(k[:, :1, :1, :1], k.shape).swapaxes(-1, -2)),
+        (frozen, fields["value"].swapaxes(-1, -2)),
+        (np.broadcast_to(np.float32(2), (4, 7, 5)), draw(np.float32, 3, 5, 9)[:1]),
+    ]:
+        assert_close(kernels.matmul(a, b), a.astype(np.float64) @ b.astype(np.float64), 6)
+    assert_close(kernels.matmul(q[0, 0, ::2], k[0, 0].T[::-1][::-1]), q[0, 0, ::2] @ k[0, 0].T, 6)
+
+
+def test_stacks_without_elements_or_that_do_not_broadcast():
+    assert kernels.matmul(np.zeros((2, 3, 0)), np.zeros((2, 0, 4))).tolist() == np.zeros((2, 3, 4)).tolist()
+    assert kernels.matmul(np.zeros((0, 3, 2)), np.zeros((2, 4))).shape == (0, 3, 4)
+    with pytest.raises(ValueError, match="broadcast"):
+        kernels.matmul(np.zeros((2, 3, 4)), np.zeros((3, 4, 5)))
+
+
+def test_stacks_have_the_same_bits_on_any_number_of_threads():
+    a, b = draw(np.float32, 50, 40, 130), draw(np.float32, 50, 130, 70)
+    many, first = kernels.get_num_threads(), kernels.matmul(a, b)
+    try:
+        kernels.set_num_threads(1)
+        alone = kernels.matmul(a, b)
+    finally:
+        kernels.set_num_threads(many)
+    assert first.tobytes() == alone.tobytes()
+    assert_close(first[7], a[7].astype(np.float64) @ b[7], 12)

@@ -4,8 +4,12 @@ import warnings
 from types import SimpleNamespace
 
 import ignite.engine as theirs
+import numpy as np
 import pytest
+import torch
+import torch.utils.data
 
+import trainkit as tk
 import trainkit.engine as ours
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
@@ -291,6 +295,8 @@ def arguments(p):
     engine.add_event_handler(events.TERMINATE_SINGLE_EPOCH, lambda engine, iter_counter: trace.append(iter_counter))
     engine.add_event_handler(events.TERMINATE_SINGLE_EPOCH, lambda iter_counter: trace.append(iter_counter))
 
+    engine.add_event_handler(events.EXCEPTION_RAISED, lambda engine, _: engine.terminate_epoch())  # suppresses it
+
     @engine.on(events.ITERATION_STARTED)
     def act(engine):
         if engine.state.iteration == 2:
@@ -505,10 +511,9 @@ def test_every_interrupt_is_resumed_at_its_place(name, data):
     assert script(ours) == expected
 
 
-@pytest.mark.parametrize("name", [*EVERYWHERE, "process"])
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-@pytest.mark.parametrize("handled", [False, True])
-def test_errors_everywhere(name, error, handled):
+def failing(name, error, handler=None):
+    """A script that raises at one place, and takes the error by `handler(engine)`."""
+
     def script(p):
         def boom(engine, *_):
             if engine.state.iteration >= 2 or name == "STARTED":
@@ -522,11 +527,36 @@ def test_errors_everywhere(name, error, handled):
         engine, trace = traced(p, process)
         if name != "process":
             engine.add_event_handler(getattr(p.Events, name), boom)
-        if handled:
-            engine.add_event_handler(p.Events.EXCEPTION_RAISED, lambda e: trace.append(type(e).__name__))
-        attempt(trace, lambda: engine.run(Sized(3), max_epochs=2, epoch_length=4))
-        return trace
+        if handler:
 
+            @engine.on(p.Events.EXCEPTION_RAISED)
+            def take(engine, e):
+                trace.append(type(e).__name__)
+                return handler(engine)
+
+        attempt(trace, lambda: engine.run(Sized(3), max_epochs=2, epoch_length=4))
+        return [entry for entry in trace if entry[0] != "INTERRUPT"]  # fired for Ctrl-C too: a departure
+
+    return script
+
+
+@pytest.mark.parametrize("name", [*EVERYWHERE, "process"])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_errors_everywhere(name, error):
+    script = failing(name, error)
+    assert script(ours) == script(theirs)
+
+
+@pytest.mark.parametrize("name", [*EVERYWHERE, "process"])
+def test_ctrl_c_that_a_handler_takes(name):
+    script = failing(name, KeyboardInterrupt, lambda engine: True)
+    assert script(ours) == script(theirs)
+
+
+@pytest.mark.parametrize("name", [*INSIDE[1:-1], "process"])
+@pytest.mark.parametrize("action", ["terminate", "terminate, no completed", "terminate_epoch", "interrupt"])
+def test_errors_that_a_handler_takes(name, action):
+    script = failing(name, ValueError, lambda engine: ACTIONS[action](engine))
     assert script(ours) == script(theirs)
 
 
@@ -565,3 +595,111 @@ def test_times_and_last_event():
         assert set(state.times) == {"EPOCH_COMPLETED", "COMPLETED"}
         assert 0 < state.times["EPOCH_COMPLETED"] <= state.times["COMPLETED"]
         assert engine.last_event_name == p.Events.COMPLETED
+
+
+class TestSupervised:
+    """The same weights, data and arguments under both give the same outputs, events and weights."""
+
+    def engines(self, make):
+        rng = np.random.default_rng(0)
+        weights = rng.normal(size=(2, 3)).astype("float32"), rng.normal(size=2).astype("float32")
+        batches = [(rng.normal(size=(4, 3)).astype("float32"), rng.integers(0, 2, 4)) for _ in range(4)]
+        found = []
+        for lib, p in ((tk, ours), (torch, theirs)):
+            net = lib.nn.Linear(3, 2)
+            net.load_state_dict(
+                {"weight": lib.from_numpy(weights[0].copy()), "bias": lib.from_numpy(weights[1].copy())}
+            )
+            data = [(lib.from_numpy(x), lib.from_numpy(y)) for x, y in batches]
+            trace = make(p, lib, net, lib.optim.SGD(net.parameters(), lr=0.1), lib.nn.functional.cross_entropy, data)
+            found.append((trace, net.weight.detach().numpy()))
+        for one, two in zip(found[0][0], found[1][0], strict=True):
+            assert one == pytest.approx(two, rel=1e-5, abs=1e-6)
+        np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-5, atol=1e-6)
+
+    def outputs(self, engine, p, data, **options):
+        trace = []
+        engine.add_event_handler(p.Events.ITERATION_COMPLETED, lambda engine: trace.append(engine.state.output))
+        engine.run(data, **options)
+        return trace
+
+    @pytest.mark.parametrize("steps", [1, 2, 4])
+    def test_trainer(self, steps):
+        def make(p, lib, net, optimizer, loss, data):
+            trainer = p.create_supervised_trainer(net, optimizer, loss, gradient_accumulation_steps=steps)
+            return self.outputs(trainer, p, data, max_epochs=3)
+
+        self.engines(make)
+
+    def test_trainer_with_all_arguments_by_position(self):
+        def make(p, lib, net, optimizer, loss, data):
+            seen = []
+            trainer = p.create_supervised_trainer(
+                net,
+                optimizer,
+                loss,
+                "cpu",
+                True,
+                lambda batch, device, non_blocking: (seen.append((device, non_blocking)), batch)[1],
+                lambda y_pred: y_pred * 2,
+                lambda x, y, y_pred, loss: (loss.item(), float(y_pred.detach().sum()), len(x)),
+                False,
+                None,
+                False,
+                2,
+                lambda model, x: model(x + 1),
+            )
+            trace = self.outputs(trainer, p, data, max_epochs=2)
+            assert seen == [("cpu", True)] * 8
+            return trace
+
+        self.engines(make)
+
+    def test_evaluator_and_steps(self):
+        def make(p, lib, net, optimizer, loss, data):
+            step = p.supervised_evaluation_step(
+                net, None, False, output_transform=lambda x, y, y_pred: (float(y_pred.sum()), y_pred.requires_grad)
+            )
+            trace = self.outputs(p.Engine(step), p, data)
+            assert not net.training
+            step = p.supervised_training_step(
+                net, optimizer, loss, output_transform=lambda x, y, y_pred, loss: loss.item()
+            )
+            trace += [(one, 0) for one in self.outputs(p.Engine(step), p, data)]
+            assert net.training
+            evaluator = p.create_supervised_evaluator(
+                net, {}, model_fn=lambda model, x: -model(x), output_transform=lambda x, y, y_pred: float(y_pred.sum())
+            )
+            return trace + [(one, 0) for one in self.outputs(evaluator, p, data)]
+
+        self.engines(make)
+
+    @pytest.mark.parametrize("steps", [0, -1])
+    def test_refused(self, steps):
+        for p, lib in ((ours, tk), (theirs, torch)):
+            net = lib.nn.Linear(1, 1)
+            optimizer = lib.optim.SGD(net.parameters(), lr=0.1)
+            with pytest.raises(ValueError, match="radient_accumulation_steps"):
+                p.create_supervised_trainer(net, optimizer, lib.nn.MSELoss(), gradient_accumulation_steps=steps)
+
+
+def test_deterministic_engines_resume_with_the_same_batches():
+    def script(p, lib, path):
+        data = path.DataLoader(list(range(12)), batch_size=4, shuffle=True)
+        found = []
+        for state, seeds in ((None, 5), ({"epoch": 1, "epoch_length": 3, "max_epochs": 3, "rng_states": None}, 5)):
+            batches = []
+            engine = p.deterministic.DeterministicEngine(
+                lambda engine, batch, batches=batches: batches.append((engine.state.epoch, batch.tolist()))
+            )
+            if state:
+                engine.load_state_dict(state)
+            lib.manual_seed(seeds)
+            engine.run(data, max_epochs=3)
+            found.append(batches)
+        assert found[0][3:] == found[1]
+        assert sorted(item for _, batch in found[1][:3] for item in batch) == list(range(12))
+        assert 0 <= engine.state.seed < 1e9
+        return [(epoch, len(batch)) for epoch, batch in found[0]]
+
+    assert script(ours, tk, tk.data) == script(theirs, torch, torch.utils.data)

@@ -1,6 +1,7 @@
 """The documents: what they show runs, what they link to is there."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,8 @@ def test_every_target_of_the_makefile_is_described() -> None:
     text = (ROOT / "Makefile").read_text()
     phony = re.search(r"\.PHONY: (.*)", text).group(1).split()  # type: ignore[union-attr]
     assert set(re.findall(r"^([a-z]+):.*## ", text, re.M)) == set(phony)
+
+
+def test_the_page_of_functions_is_that_of_the_code() -> None:
+    make = runpy.run_path(str(ROOT / "docs" / "make_functions.py"))
+    assert (ROOT / "docs" / "functions.md").read_text() == make["page"](), "run: python docs/make_functions.py"

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from trainkit.autograd.graph import TensorBase, walk_backward
-from trainkit.autograd.modes import enable_grad
+from trainkit.autograd.graph import TensorBase
+from trainkit.autograd.modes import mode
 from trainkit.autograd.op import wrap
+from trainkit.autograd.walk import walk_backward
 from trainkit.errors import ArgumentError, GradientError, ShapeError
 
 __all__ = ["backward", "clear_gradients", "grad"]
@@ -44,10 +45,13 @@ def backward(
         if target.grad is None:
             target.grad = gradient if create_graph else wrap(gradient)
         elif create_graph or target.grad.needs_grad:
-            target.grad = target.grad + gradient
+            target.grad = target.grad + (gradient if create_graph else wrap(gradient))
         else:
             target.grad.array += gradient
             target.grad.version[0] += 1
+        if target.node is None and target.hooks is not None:
+            for hook in list(target.hooks.accumulated.values()):
+                hook(target)
 
 
 def grad(
@@ -104,21 +108,26 @@ def _walk(
     roots = [(_edge(tensor), _first_gradient(tensor, given)) for tensor, given in zip(tensors, given, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
     edges = None if wanted is None else [_edge(tensor) for tensor in wanted]
-    if not create_graph:
+    previous = mode.enabled
+    mode.enabled = create_graph  # for rules that users wrote, which work on tensors
+    try:
+        if create_graph:
+            return walk_backward(roots, retain_graph=retain, wanted=edges, wrap=wrap)
         arrays = [(edge, gradient.array) for edge, gradient in roots]
         return walk_backward(arrays, retain_graph=retain, wanted=edges)
-    with enable_grad():
-        return walk_backward(roots, retain_graph=retain, wanted=edges, wrap=wrap)
+    finally:
+        mode.enabled = previous
 
 
 def _edge(tensor: TensorBase) -> Any:
+    if tensor.view_of is not None:
+        tensor.refresh()
     edge = tensor.edge
     if edge is None:
         raise GradientError(
             f"a tensor of shape {tensor.array.shape} has no graph to walk: it does not require grad; "
             "was it computed under no_grad(), from detached tensors, or from integers?"
         )
-    tensor.check_view()
     return edge
 
 

@@ -28,7 +28,7 @@ def gradcheck(
     Every element of the output counts with a random weight, so that no error cancels another.
 
     Args:
-        function: makes one tensor of the inputs.
+        function: makes a tensor, or a tuple of them, of the inputs.
         inputs: those that require grad are checked; they must be float64.
         eps: the step of the differences.
         atol: what the two may differ by, absolutely.
@@ -50,16 +50,19 @@ def gradcheck(
     for arg in checked:
         if arg.array.dtype != np.float64:
             raise DTypeError(f"gradcheck needs float64 inputs, got {arg.array.dtype}: differences drown in rounding")
+    generator = np.random.default_rng(0)
     with enable_grad():
-        output = function(*args)
-        weights = wrap(np.random.default_rng(0).uniform(0.5, 1.5, output.array.shape))
-        analytic = grad(output, checked, weights, allow_unused=True)
+        outputs = _differentiable(function(*args))
+        if not outputs:
+            raise GradientError("gradcheck has nothing to check: no result of the function requires grad")
+        weights = [wrap(generator.uniform(0.5, 1.5, output.array.shape)) for output in outputs]
+        analytic = grad(outputs, checked, weights, allow_unused=True)
 
     for position, arg in enumerate(checked):
         claimed = analytic[position].array if analytic[position] is not None else np.zeros(arg.array.shape)
         measured = np.empty(arg.array.shape)
         for index in np.ndindex(arg.array.shape):
-            measured[index] = _difference(function, args, arg, index, weights.array, eps)
+            measured[index] = _difference(function, args, arg, index, weights, eps)
         if claimed.shape != measured.shape or not np.allclose(claimed, measured, rtol, atol, equal_nan=True):
             if not raise_exception:
                 return False
@@ -68,6 +71,12 @@ def gradcheck(
                 f"differences say\n{measured}"
             )
     return True
+
+
+def _differentiable(outputs: Any) -> list[Any]:
+    """Return those of the results through which gradients flow."""
+    given = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
+    return [output for output in given if isinstance(output, TensorBase) and output.needs_grad]
 
 
 def _difference(
@@ -80,7 +89,8 @@ def _difference(
         arg.array = array.copy()
         arg.array[index] += step
         try:
-            sums.append(float((function(*args).array * weights).sum()))
+            outputs = _differentiable(function(*args))
+            sums.append(sum(float((o.array * w.array).sum()) for o, w in zip(outputs, weights, strict=True)))
         finally:
             arg.array = array
     return (sums[0] - sums[1]) / (2 * eps)
@@ -91,18 +101,15 @@ def gradgradcheck(function: Callable[..., Any], inputs: Sequence[Any] | TensorBa
     args = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
     positions = [i for i, arg in enumerate(args) if isinstance(arg, TensorBase) and arg.needs_grad]
     generator = np.random.default_rng(1)
-    shape = function(*args).array.shape
-    weights = wrap(generator.uniform(0.5, 1.5, shape))
-    weights.needs_grad = True
+    outers = [wrap(generator.uniform(0.5, 1.5, o.array.shape)) for o in _differentiable(function(*args))]
+    for outer in outers:
+        outer.needs_grad = True
     mixes: list[Any] = [generator.uniform(0.5, 1.5, args[i].array.shape) for i in positions]
 
     def slopes(*values: Any) -> Any:
-        *plain, outer = values
-        gradients = grad(function(*plain), [plain[i] for i in positions], outer, create_graph=True, allow_unused=True)
-        parts = [(g * wrap(mix)).sum() for g, mix in zip(gradients, mixes, strict=True) if g is not None]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+        plain, weights = values[: len(args)], values[len(args) :]
+        outputs = _differentiable(function(*plain))
+        gradients = grad(outputs, [plain[i] for i in positions], weights, create_graph=True, allow_unused=True)
+        return [(g * wrap(mix)).sum() for g, mix in zip(gradients, mixes, strict=True) if g is not None]
 
-    return gradcheck(slopes, [*args, weights], **options)
+    return gradcheck(slopes, [*args, *outers], **options)

@@ -1,21 +1,24 @@
-"""The graph: what a tensor is to it, the nodes that ops record, and the walk backward."""
+"""The graph: what a tensor is to it, the views between tensors, and the nodes that ops record."""
 
 import itertools
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from trainkit.autograd.modes import anomaly, mode
 from trainkit.errors import GradientError, InPlaceError
 
 __all__ = [
+    "OUTPUT",
+    "RELEASED",
     "UNRECORDED",
     "Array",
+    "DifferentiableContext",
     "Node",
     "TensorBase",
-    "walk_backward",
+    "View",
 ]
 
 Array = npt.NDArray[Any]
@@ -27,41 +30,81 @@ class TensorBase:
     Attributes:
         array: the ndarray that holds the values, with nothing in between.
         grad: the accumulated gradient, a tensor, or None.
-        node: what recorded this tensor; None for a leaf.
+        hooks: what runs on a leaf's gradient, a `Hooks`, or None; those of another tensor are its node's.
         needs_grad: whether gradients flow to or through this tensor.
+        node: what recorded this tensor; None for a leaf.
         version: a list of one number, shared by every tensor on the same block of memory; each change in
             place adds one.
-        base: the tensor of which this one is a view, or None.
-        base_node: what had recorded the base when this view was made; None without a base.
+        view_of: of what this tensor is a view, or None.
     """
 
-    __slots__ = ("__weakref__", "array", "base", "base_node", "grad", "needs_grad", "node", "version")
+    __slots__ = ("__weakref__", "array", "grad", "hooks", "needs_grad", "node", "version", "view_of")
 
     array: Array
     grad: Any
-    node: "Node | None"
+    hooks: Any
     needs_grad: bool
+    node: "Node | None"
     version: list[int]
-    base: "TensorBase | None"
-    base_node: "Node | None"
+    view_of: "View | None"
 
     @property
     def edge(self) -> "Node | TensorBase | None":
         """Where a gradient of this tensor goes: its node, itself if it is a leaf, or nowhere."""
-        return self.node if self.node is not None else self if self.needs_grad else None
+        return self.node or (self if self.needs_grad else None)
 
-    def check_view(self) -> None:
-        """Raise if a recorded change in place of the base has made this view's own history wrong."""
-        if self.base is not None and self.base.node is not self.base_node:
-            raise InPlaceError(
-                f"a view of shape {self.array.shape} was made before its base was changed in place, so its gradient "
-                "would be that of the old values; make the view again, after the change"
-            )
+    def refresh(self) -> None:
+        """Take the history anew if the base of this view was changed in place since it was last taken."""
+        view = self.view_of
+        if view is not None and view.base.node is not view.node:
+            view.node = view.base.node
+            if view.path is not None:
+                previous, mode.enabled = mode.enabled, True
+                try:
+                    twin = follow(view.path, view.base)
+                finally:
+                    mode.enabled = previous
+                self.node, self.needs_grad = twin.node, twin.needs_grad
 
 
-_OUTPUT = -1
-_RELEASED = ("released",)
-_order = itertools.count()
+class View:
+    """How a tensor is a view: of which base, and by which ops.
+
+    The base is never a view itself. A change in place of the base, or through another view of it, gives the base a
+    new node; the ops of `path`, run on the base again, then give this view its history: see `TensorBase.refresh`.
+
+    Attributes:
+        base: the tensor that the memory belongs to.
+        node: the node of the base when the view's history was taken.
+        path: pairs of an op and its arguments after the first, from the base to the view; None for a view that was
+            made under `no_grad`, which has no history to take.
+    """
+
+    __slots__ = ("base", "node", "path")
+
+    def __init__(self, base: TensorBase, path: "Path | None") -> None:
+        self.base = base
+        self.node = base.node
+        self.path = path
+
+
+Path = tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]
+
+
+def follow(path: Path, x: Any) -> Any:
+    """Run the ops of a view's path on a tensor, or on an array."""
+    for function, args in path:
+        x = function(x, *args)
+    return x
+
+
+OUTPUT = -1
+"""The source of a saved array that is the output itself."""
+
+RELEASED = ("released",)
+"""What is saved by a node that let go of it."""
+
+_next_order = itertools.count().__next__
 
 
 class Node:
@@ -69,18 +112,32 @@ class Node:
 
     Edges run to the nodes and leaves of the inputs, never to the tensors between, and a node never holds its own
     output tensor: a graph is freed by reference counting as soon as its last tensor goes.
+
+    Attributes:
+        op: whose rule gives the gradients.
+        edges: where the gradient of each argument goes.
+        order: nodes are numbered as they are made: a node is newer than all that it draws from.
+        saved: what the backward needs.
+        sources: for each saved value the argument that it is, OUTPUT, or None; () while nothing saved has one.
+        stamps: of each saved array that is a tensor's: its version cell, its version when it was saved, its place.
+        shapes: of the arguments that are arrays, if they were broadcast.
+        hooks: what runs on the gradient of the output, a `Hooks`, or None.
+        trace: where the op was called, under anomaly detection.
     """
 
-    __slots__ = ("edges", "op", "order", "saved", "shapes", "sources", "stamps")
+    __slots__ = ("edges", "hooks", "op", "order", "saved", "shapes", "sources", "stamps", "trace")
 
     def __init__(self, op: Any, edges: "tuple[Node | TensorBase | None, ...]") -> None:
         self.op = op
         self.edges = edges
-        self.order = next(_order)
+        self.order = _next_order()
         self.saved: tuple[Any, ...] = ()
-        self.shapes: tuple[tuple[int, ...] | None, ...] = ()  # of the arrays among the arguments, if they broadcast
         self.sources: tuple[int | None, ...] = ()
-        self.stamps: tuple[tuple[list[int], int], ...] = ()
+        self.stamps: tuple[tuple[list[int], int, int], ...] = ()
+        self.shapes: tuple[tuple[int, ...] | None, ...] = ()
+        self.hooks: Any = None
+        if anomaly.enabled:
+            self.trace = anomaly.trace()
 
     def save(self, *values: Any) -> None:
         """Keep what the backward needs: inputs, the output, other arrays, plain values."""
@@ -95,56 +152,59 @@ class Node:
 
         `out` is what the forward returned, `output` the tensor made of it.
         """
-        sources: list[int | None] = []
-        stamps: list[tuple[list[int], int]] = []
-        for value in self.saved:
-            source = None
+        stamps: list[tuple[list[int], int, int]] = []
+        sources: list[int | None] = [None] * len(self.saved)
+        for place, value in enumerate(self.saved):
             if value is out:
-                source, version = _OUTPUT, output.version
-                stamps.append((version, version[0]))
+                sources[place] = OUTPUT
+                stamps.append((output.version, output.version[0], place))
             elif type(value) is np.ndarray:
                 for index, arg in enumerate(args):
                     if isinstance(arg, TensorBase) and arg.array is value:
-                        source, version = index, arg.version
-                        stamps.append((version, version[0]))
+                        sources[place] = index
+                        stamps.append((arg.version, arg.version[0], place))
                         break
-            sources.append(source)
-        self.sources, self.stamps = tuple(sources), tuple(stamps)
+        if stamps:
+            self.sources, self.stamps = tuple(sources), tuple(stamps)
+
+    def keep(self, array: Array) -> None:
+        """Copy what was saved of `array`, which is about to be overwritten with the op's own result."""
+        places = [place for place, value in enumerate(self.saved) if value is array]
+        if places:
+            copy = array.copy()
+            self.saved = tuple([copy if place in places else value for place, value in enumerate(self.saved)])
+            self.stamps = tuple([stamp for stamp in self.stamps if stamp[2] not in places])
 
     def check(self) -> None:
         """Raise if something saved is gone or is no longer what it was."""
-        if self.saved is _RELEASED:
+        if self.saved is RELEASED:
             raise GradientError(
                 f"the graph of {self.op.name} was already walked backward and released what it had saved; "
                 "pass retain_graph=True to the first backward() to walk it twice"
             )
-        for version, value in self.stamps:
-            if version[0] != value:
-                self._raise_changed()
-
-    def _raise_changed(self) -> None:
-        stamps = iter(self.stamps)
-        for value, source in zip(self.saved, self.sources, strict=True):
-            if source is None:
-                continue
-            version, stamped = next(stamps)
+        for version, stamped, place in self.stamps:
             if version[0] != stamped:
-                what = "its output" if source == _OUTPUT else f"its argument {source}"
+                what = "its output" if self.sources[place] == OUTPUT else f"its argument {self.sources[place]}"
                 raise InPlaceError(
-                    f"{self.op.name} saved {what} of shape {value.shape} at version {stamped} for the backward pass, "
-                    f"but a change in place brought it to version {version[0]}; use the out-of-place form of that "
-                    "change, or change a clone()"
+                    f"{self.op.name} saved {what} of shape {self.saved[place].shape} at version {stamped} for the "
+                    f"backward pass, but a change in place brought it to version {version[0]}; use the out-of-place "
+                    "form of that change, or change a clone()"
                 )
 
     def release(self) -> None:
-        """Let go of what was saved."""
-        self.saved = _RELEASED
-        self.stamps = ()
+        """Let go of the arrays that were saved; without any, the node can be walked again, as in PyTorch."""
+        if self.stamps or any(type(value) is np.ndarray for value in self.saved):
+            self.saved = RELEASED
+            self.stamps = ()
+
+    def output_edge(self, position: int) -> "Node":
+        """Where the gradient of one of the results goes: the node itself, for an op of one."""
+        return self
 
     @property
     def name(self) -> str:
         """The name in PyTorch's manner: `MulBackward`."""
-        return "".join(part.capitalize() for part in self.op.name.split("_")) + "Backward"
+        return f"{self.op.title}Backward"
 
     @property
     def next_functions(self) -> "tuple[tuple[Node | TensorBase | None, int], ...]":
@@ -170,7 +230,7 @@ class _Unrecorded:
 UNRECORDED = _Unrecorded()
 
 
-class _DifferentiableContext:
+class DifferentiableContext:
     """The `ctx` of a backward that is itself recorded: what was saved comes as tensors with their history."""
 
     __slots__ = ("needs", "saved", "shapes")
@@ -180,79 +240,12 @@ class _DifferentiableContext:
         self.shapes = node.shapes
         saved = []
         for value, source in zip(node.saved, node.sources or (None,) * len(node.saved), strict=True):
-            edge = None if source is None else node if source == _OUTPUT else node.edges[source]
+            edge = None
+            if source is not None:
+                edge = node.output_edge(OUTPUT - source) if source < 0 else node.edges[source]
             if isinstance(edge, Node):
                 value = wrap(value, edge)
             elif edge is not None:
                 value = edge
             saved.append(value)
         self.saved = tuple(saved)
-
-
-def walk_backward(
-    roots: Sequence[tuple[Node | TensorBase, Any]],
-    *,
-    retain_graph: bool,
-    wanted: Sequence[Node | TensorBase] | None = None,
-    wrap: Callable[..., TensorBase] | None = None,
-) -> dict[Node | TensorBase, Any]:
-    """Walk the graph newest node first; return the gradient that arrives at each leaf, or at each of `wanted`.
-
-    A node is always newer than the nodes it draws from, so when the newest pending node is taken, every gradient
-    that goes to it has arrived: a heap replaces both recursion and a first pass that counts dependencies.
-
-    Args:
-        roots: pairs of where to begin and the gradient there.
-        retain_graph: keep what the nodes saved.
-        wanted: the nodes and leaves whose gradients are asked for; None means every leaf.
-        wrap: makes tensors of arrays. If given, rules run on tensors and are recorded (`create_graph`).
-    """
-    pending: dict[Node | TensorBase, Any] = {}
-    owned: set[Node | TensorBase] = set()  # whose gradient is an array of our own, free to be added to
-    heap: list[tuple[int, Node]] = []
-    found: dict[Node | TensorBase, Any] = {}
-    wanted_nodes = {edge for edge in wanted if isinstance(edge, Node)} if wanted is not None else ()
-
-    def deliver(edge: Node | TensorBase, gradient: Any, fresh: bool) -> None:
-        previous = pending.get(edge)
-        if previous is None:
-            pending[edge] = gradient
-            if type(edge) is Node:
-                heappush(heap, (-edge.order, edge))
-            elif fresh:
-                owned.add(edge)
-        elif edge in owned and wrap is None:
-            previous += gradient
-            pending[edge] = previous  # a numpy scalar is not changed in place
-        else:
-            pending[edge] = previous + gradient
-            owned.add(edge)
-
-    for edge, gradient in roots:
-        deliver(edge, gradient, False)
-    with np.errstate(all="ignore"):  # infinities and NaN are answers, as in PyTorch
-        while heap:
-            node = heappop(heap)[1]
-            gradient = pending.pop(node)
-            if node in wanted_nodes:
-                found[node] = gradient if wrap else np.array(gradient)
-            node.check()
-            ctx = node if wrap is None else _DifferentiableContext(node, wrap)
-            gradients = node.op.rule(ctx, gradient)
-            if type(gradients) is not tuple:
-                gradients = (gradients,)
-            if not retain_graph:
-                node.release()
-            for edge_, result in zip(node.edges, gradients, strict=False):
-                if edge_ is not None and result is not None:
-                    # A rule may hand its own gradient on, or a view of something: only an array that it made is ours.
-                    deliver(edge_, result, result is not gradient and getattr(result, "base", 0) is None)
-    if wanted is not None:
-        leaves = {edge for edge in wanted if not isinstance(edge, Node)}
-        pending = {edge: gradient for edge, gradient in pending.items() if edge in leaves}
-    if wrap is None:
-        for edge, gradient in pending.items():
-            found[edge] = gradient if edge in owned else np.array(gradient)
-    else:
-        found.update(pending)
-    return found

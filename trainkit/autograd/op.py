@@ -20,12 +20,13 @@ out), each of its argument's shape. What it returns is the gradient that it was 
 made, each such array once and never one that was saved: the walk adds to it in place.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from trainkit.autograd.graph import UNRECORDED, Array, Node, TensorBase
+from trainkit.autograd.graph import OUTPUT, UNRECORDED, Array, Node, TensorBase, View
 from trainkit.autograd.modes import mode
 from trainkit.errors import GradientError
 
@@ -34,11 +35,11 @@ __all__ = [
     "Op",
     "OpFunction",
     "array_of",
+    "binary",
     "op",
     "register",
     "run",
     "set_tensor_class",
-    "unwrap",
     "view_op",
     "wrap",
 ]
@@ -51,16 +52,18 @@ class Op:
 
     Attributes:
         name: the name of the forward function.
+        title: the name in capitals for the repr of nodes: `IndexPut`.
         forward: `forward(ctx, *args)` on arrays.
         rule: `rule(ctx, grad)`; None for an op that has no gradient.
     """
 
-    __slots__ = ("forward", "name", "rule")
+    __slots__ = ("forward", "name", "rule", "title")
 
-    def __init__(self, name: str, forward: Callable[..., Any]) -> None:
+    def __init__(self, name: str, forward: Callable[..., Any], rule: Rule | None = None) -> None:
         self.name = name
+        self.title = "".join(part.capitalize() for part in name.split("_"))
         self.forward = forward
-        self.rule: Rule | None = None
+        self.rule = rule
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -83,6 +86,7 @@ OPS: dict[str, OpFunction] = {}
 """Every op by its name. The op test table must have a row for each."""
 
 _tensor_class: type[TensorBase] = TensorBase
+_new = object.__new__
 
 
 def set_tensor_class(cls: type[TensorBase]) -> None:
@@ -91,87 +95,197 @@ def set_tensor_class(cls: type[TensorBase]) -> None:
     _tensor_class = cls
 
 
-def wrap(array: Any, node: Node | None = None, view_of: TensorBase | None = None) -> Any:
-    """Make a tensor of an array, recorded by `node`; a view shares its base's version counter."""
-    tensor = _tensor_class.__new__(_tensor_class)
+def wrap(array: Any, node: Node | None = None) -> Any:
+    """Make a tensor of an array, recorded by `node`."""
+    tensor = _new(_tensor_class)
     # numpy reduces to scalars where an array of no dimensions is meant
     tensor.array = array if type(array) is np.ndarray else np.asarray(array)
     tensor.node = node
     tensor.needs_grad = node is not None
-    tensor.grad = None
-    if view_of is None:
-        tensor.version = [0]
-        tensor.base = tensor.base_node = None
-    else:
-        tensor.version = view_of.version
-        tensor.base = base = view_of if view_of.base is None else view_of.base
-        tensor.base_node = base.node
+    tensor.version = [0]
+    tensor.grad = tensor.hooks = tensor.view_of = None
     return tensor
 
 
-def unwrap(args: tuple[Any, ...]) -> tuple[list[Any], bool, bool]:
-    """Return the arrays beneath `args`, whether there is a tensor among them, and whether one wants a gradient."""
+def run(this: Op, args: tuple[Any, ...], broadcasts: bool = False) -> Any:
+    """Run an op: the forward on the arrays beneath the tensors, recorded if a gradient is wanted."""
+    arrays: list[Any] = []
+    edges: list[Node | TensorBase | None] = []
     tensors = wanted = False
-    arrays = []
     for arg in args:
         if isinstance(arg, TensorBase):
+            if arg.view_of is not None:
+                arg.refresh()
             tensors = True
             arrays.append(arg.array)
             if arg.needs_grad:
                 wanted = True
-            if arg.base is not None and arg.base.node is not arg.base_node:
-                arg.check_view()
+                edges.append(arg.node or arg)
+            else:
+                edges.append(None)
         else:
             arrays.append(arg)
-    return arrays, tensors, wanted
-
-
-def run(
-    this: Op,
-    args: tuple[Any, ...],
-    arrays: list[Any],
-    wanted: bool,
-    view: bool = False,
-    broadcasts: bool = False,
-) -> Any:
-    """Run an op on tensors: the forward on the arrays beneath, recorded if a gradient is wanted."""
+            edges.append(None)
+    node = None
     if wanted and mode.enabled and this.rule is not None:
-        node = Node(this, tuple([arg.edge if isinstance(arg, TensorBase) else None for arg in args]))
+        node = Node(this, tuple(edges))
         out = this.forward(node, *arrays)
-        if broadcasts:
-            shapes = [array.shape if type(array) is np.ndarray else None for array in arrays]
-            if shapes.count(out.shape) + shapes.count(None) < len(shapes):
-                node.shapes = tuple(shapes)
     else:
-        node = None
         out = this.forward(UNRECORDED, *arrays)
-    others = None
+    if not tensors:
+        return out
     if type(out) is tuple:
-        out, *others = out
-    base = args[0] if view and np.may_share_memory(out, arrays[0]) else None
-    result = wrap(out, node, view_of=base)
+        first, *others = out
+        return _finish(node, args, first), *map(wrap, others)
+    if broadcasts and node is not None:
+        shapes = [array.shape if type(array) is np.ndarray else None for array in arrays]
+        if shapes.count(out.shape) + shapes.count(None) < len(shapes):
+            node.shapes = tuple(shapes)
+    return _finish(node, args, out)
+
+
+def _finish(node: Node | None, args: tuple[Any, ...], out: Any) -> Any:
+    result = wrap(out, node)
     if node is not None and node.saved:
         node.stamp(args, out, result)
-    return result if others is None else (result, *map(wrap, others))
+    return result
 
 
-def op(forward: Callable[..., Any], *, view: bool = False) -> OpFunction:
+def _unary(this: Op) -> Callable[[Any], Any]:
+    """Make the function of an op of one argument and one result: what `run` does, written out for speed."""
+    forward = this.forward
+
+    def call(x: Any) -> Any:
+        if not isinstance(x, TensorBase):
+            return forward(UNRECORDED, x)
+        if x.view_of is not None:
+            x.refresh()
+        array = x.array
+        if not x.needs_grad or not mode.enabled or this.rule is None:
+            return wrap(forward(UNRECORDED, array))
+        node = Node(this, (x.node or x,))
+        out = forward(node, array)
+        result = wrap(out, node)
+        saved = node.saved
+        if saved:
+            if len(saved) == 1 and saved[0] is out:
+                node.sources, node.stamps = (OUTPUT,), ((result.version, 0, 0),)
+            elif len(saved) == 1 and saved[0] is array:
+                node.sources, node.stamps = (0,), ((x.version, x.version[0], 0),)
+            else:
+                node.stamp((x,), out, result)
+        return result
+
+    return call
+
+
+def binary(this: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Make the function of an elementwise op of two arguments: two tensors of one dtype, or a tensor and a number.
+
+    What `run` does, written out for speed; other arguments take the way of `otherwise`.
+    """
+    forward = this.forward
+
+    def call(x: Any, y: Any) -> Any:
+        if not isinstance(x, TensorBase):
+            return otherwise(x, y)
+        if x.view_of is not None:
+            x.refresh()
+        a = x.array
+        b: Any = y
+        if isinstance(y, TensorBase):
+            if y.view_of is not None:
+                y.refresh()
+            b = y.array
+            if a.dtype is not b.dtype:
+                return otherwise(x, y)
+            wanted = x.needs_grad or y.needs_grad
+            edge = y.node or (y if y.needs_grad else None)
+        elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
+            wanted, edge = x.needs_grad, None
+        else:
+            return otherwise(x, y)
+        try:
+            if not wanted or not mode.enabled or this.rule is None:
+                return wrap(forward(UNRECORDED, a, b))
+            node = Node(this, (x.node or (x if x.needs_grad else None), edge))
+            out = forward(node, a, b)
+        except ValueError:
+            return otherwise(x, y)  # which says what is wrong
+        result = wrap(out, node)
+        saved = node.saved
+        if saved:
+            first, second = saved if len(saved) == 2 else (saved, saved)
+            if first is None and second is b and b is not y:
+                cell = y.version
+                node.sources, node.stamps = (None, 1), ((cell, cell[0], 1),)
+            elif first is a and second is None:
+                cell = x.version
+                node.sources, node.stamps = (0, None), ((cell, cell[0], 0),)
+            elif first is a and second is b and b is not y:
+                cell, other = x.version, y.version
+                node.sources, node.stamps = (0, 1), ((cell, cell[0], 0), (other, other[0], 1))
+            else:
+                node.stamp((x, y), out, result)
+        if b is not y and a.shape != b.shape:
+            node.shapes = (a.shape, b.shape)
+        return result
+
+    return call
+
+
+def op(forward: Callable[..., Any]) -> OpFunction:
     """Make an op of `forward(ctx, *args)`; see the module's head.
 
     Args:
         forward: computes an array from arrays and plain values, and names in `ctx.save` all that its backward
             needs. An op of several results returns a tuple; gradients flow through the first alone.
-        view: the result may share the memory of the first argument.
+    """
+    this = Op(forward.__name__, forward)
+    if len(inspect.signature(forward).parameters) == 2:
+        return register(this, _unary(this))
+
+    def call(*args: Any) -> Any:
+        return run(this, args)
+
+    return register(this, call)
+
+
+def view_op(forward: Callable[..., Any]) -> OpFunction:
+    """Make an op whose result may be a view of its first argument, the only tensor among its arguments.
+
+    The op is run again on the base of the view when that was changed in place, so it is a function of its arguments
+    and of nothing else.
     """
     this = Op(forward.__name__, forward)
 
-    def call(*args: Any) -> Any:
-        arrays, tensors, wanted = unwrap(args)
-        if not tensors:
-            return forward(UNRECORDED, *args)
-        return run(this, args, arrays, wanted, view)
+    def call(x: Any, *args: Any) -> Any:
+        if not isinstance(x, TensorBase):
+            return forward(UNRECORDED, x, *args)
+        if x.view_of is not None:
+            x.refresh()
+        array = x.array
+        node = None
+        if x.needs_grad and mode.enabled and this.rule is not None:
+            node = Node(this, (x.node or x,))
+            out = forward(node, array, *args)
+        else:
+            out = forward(UNRECORDED, array, *args)
+        result = wrap(out, node)
+        owner = getattr(out, "base", None)
+        if owner is not None and (owner is array or owner is array.base or np.may_share_memory(out, array)):
+            _make_view(result, x, (function, args))
+        return result
 
-    return register(this, call)
+    function = register(this, call)
+    return function
+
+
+def _make_view(result: TensorBase, x: TensorBase, step: tuple[Any, tuple[Any, ...]]) -> None:
+    """Note that `result` is a view: it shares the version counter of `x` and knows the way from its base."""
+    result.version = x.version
+    base, path = (x, ()) if x.view_of is None else (x.view_of.base, x.view_of.path)
+    result.view_of = View(base, (*path, step) if path is not None and mode.enabled else None)
 
 
 def register(this: Op, call: Callable[..., Any], adapt: Callable[[Rule], Rule] | None = None) -> OpFunction:
@@ -190,11 +304,6 @@ def register(this: Op, call: Callable[..., Any], adapt: Callable[[Rule], Rule] |
     function.backward = backward
     OPS[this.name] = function
     return function
-
-
-def view_op(forward: Callable[..., Any]) -> OpFunction:
-    """Make an op whose result may be a view of its first argument."""
-    return op(forward, view=True)
 
 
 def array_of(value: Any) -> Array:

@@ -21,6 +21,7 @@ _TRAINING = {
     "on_before_optimizer_step": StepEvents.OPTIMIZER_STARTED,
     "on_train_batch_end": Events.ITERATION_COMPLETED,
     "on_epoch_end": Events.EPOCH_COMPLETED,
+    "on_interrupt": Events.INTERRUPT,
 }
 _EVALUATION = {
     "begin": Events.STARTED,
@@ -175,6 +176,9 @@ class Callback:
 
     def on_predict_batch_end(self) -> None:
         """After a batch of `predict`."""
+
+    def on_interrupt(self) -> None:
+        """When the run is left by `interrupt()` or Ctrl-C, in the place where it could go on: save what there is."""
 
     def on_exception(self, error: BaseException) -> None:
         """When the run is about to end with an error, Ctrl-C included; it goes on its way afterwards."""

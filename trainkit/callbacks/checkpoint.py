@@ -16,7 +16,7 @@ __all__ = ["ModelCheckpoint"]
 class ModelCheckpoint(Callback):
     """Save model, optimizer and history after each epoch: `last.safetensors`, and `best.safetensors` if monitored.
 
-    A file is there whole or not at all. `trainer.load(path)` reads one.
+    After Ctrl-C `last.safetensors` is saved too. A file is there whole or not at all. `trainer.load(path)` reads one.
 
     Args:
         folder: of the files; made if it is not there.
@@ -65,13 +65,17 @@ class ModelCheckpoint(Callback):
         self.trainer.save(self.last_path)
         if self.monitor is None:
             return
-        value = self.state.metrics[self.monitor]
+        value = self.state.metrics.get(self.monitor, math.nan)  # not there if a validation was cut short
         if math.isnan(value) or (
             self.best is not None and not (value > self.best if self.higher else value < self.best)
         ):
             return
         self.best = value
         self.trainer.save(self.best_path)
+
+    def on_interrupt(self) -> None:
+        """Save what there is."""
+        self.trainer.save(self.last_path)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best value."""

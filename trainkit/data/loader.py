@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from trainkit.autograd import Tensor, as_tensor, from_numpy, tensor
-from trainkit.autograd.functions.shape import stack
+from trainkit.autograd.functions.join import stack
 from trainkit.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 from trainkit.errors import ArgumentError, DataError
 from trainkit.random import Generator

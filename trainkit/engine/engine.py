@@ -1,33 +1,21 @@
-"""One loop over epochs and batches, and the handlers it calls on its way."""
+"""The engine: what its user tells it, on top of the loop."""
 
 from __future__ import annotations
 
-import itertools
-import logging
-import warnings
-import weakref
 from collections.abc import Callable, Iterable, Mapping
-from time import perf_counter
 from typing import Any
 
-from trainkit.engine.events import EngineError, Events, name_of, takes
-from trainkit.engine.registry import HandlerRegistry
-from trainkit.engine.spans import Span, within
-from trainkit.engine.state import State, begin, dump, is_done, load
+from trainkit.engine.child import validate
+from trainkit.engine.events import Event, Events, Priority, RemovableEventHandle, takes
+from trainkit.engine.loop import Loop
+from trainkit.engine.state import State, begin, dump, load
+from trainkit.engine.status import Move, Status, after
 from trainkit.errors import ArgumentError
 
 __all__ = ["Engine"]
 
-_END = object()  # what exhausted data give
-_ITERATION: tuple[str, ...] = (
-    Events.GET_BATCH_STARTED,
-    Events.GET_BATCH_COMPLETED,
-    Events.ITERATION_STARTED,
-    Events.ITERATION_COMPLETED,
-)
 
-
-class Engine(HandlerRegistry):
+class Engine(Loop):
     """Calls `process_function(engine, batch)` on each batch of the data and fires events on its way.
 
     A subclass may override `_fire_event(event)`, or else `fire_event(event)`, to see all that is fired.
@@ -51,23 +39,8 @@ class Engine(HandlerRegistry):
             raise ArgumentError(
                 f"process_function expected a callable taking (engine, batch), got {process_function!r}"
             )
-        super().__init__()
-        # The engine's own method is held weakly, or the engine would hold itself alive.
-        own = getattr(process_function, "__self__", None) is self
-        self._process_function = weakref.WeakMethod(process_function) if own else process_function
-        self.logger = logging.getLogger("trainkit.engine")
+        super().__init__(process_function)
         self.state_dict_user_keys: list[str] = []
-        self.should_terminate: bool | str = False
-        self.should_terminate_single_epoch: bool | str = False
-        self.should_interrupt = False
-
-        self._stop = False  # whether any of these three is set: the one flag that the loop looks at
-        self._running = False
-        self._reported = False  # whether the error on its way out has been through EXCEPTION_RAISED
-        self._resume_after: str | None = None  # the event at which the run was interrupted
-        self._iterator: Any = None  # over the data, from the first epoch to the end of the run
-        self._counter = 0  # iterations done in this epoch
-        self._counter_from_state = False  # whether the first epoch goes on where the state stands
 
     # ---- the run ----
 
@@ -77,253 +50,73 @@ class Engine(HandlerRegistry):
         max_epochs: int | None = None,
         max_iters: int | None = None,
         epoch_length: int | None = None,
+        *,
+        resume: bool | str = "auto",
     ) -> State:
         """Run over `data` for `max_epochs` epochs (default 1) or `max_iters` iterations.
 
         Without data every batch is None and `epoch_length` is needed; by default it is `len(data)`, or else
         the number of batches after which the data first end. An interrupted run goes on where it stopped;
         one that was terminated, failed, loaded or given a higher limit goes on with the next epoch; a
-        finished one begins anew.
+        finished one begins anew: that is `resume="auto"`. True demands something to go on with; False
+        begins anew, whatever was before. A line of the log tells which it was.
+
+        After Ctrl-C the handlers of INTERRUPT run, and the error goes on; the next run goes on with the next
+        batch.
 
         Raises:
             ArgumentError: the arguments do not fit each other, the data or the state.
             EngineError: the engine is running already.
 
         Example:
-            >>> Engine(lambda engine, batch: batch).run(max_iters=5, epoch_length=2).epoch
+            >>> engine = Engine(lambda engine, batch: batch)
+            >>> engine.run(max_iters=5, epoch_length=2).epoch
             3
+            >>> engine.run(max_iters=7, resume=True).epoch
+            4
         """
-        if self._running:
-            raise EngineError("run() was called from inside the run of the same engine; use another Engine")
-        interrupted = self._resume_after is not None
-        if begin(self.state, data, max_epochs, max_iters, epoch_length, interrupted):
+        after(self._status, Move.BEGIN)
+        held = self._status is Status.INTERRUPTED
+        move = begin(self.state, data, max_epochs, max_iters, epoch_length, held, resume)
+        if move is Move.BEGIN:
             self._forget_interrupt()
-            interrupted, self._counter, self._counter_from_state = False, 0, True
-        elif not interrupted:
-            self._counter, self._counter_from_state = 0, not self.should_terminate
-        if self._iterator is None and (data is not None or not interrupted):
+        if move is not Move.RESUME:
+            self._counter, self._counter_from_state = 0, move is Move.BEGIN or not self.should_terminate
+        if self._iterator is None and (data is not None or move is not Move.RESUME):
             self.state.dataloader = data
+        self.logger.info("%s", self._first_line(move))
         self._find_overrides()
-        after, self._resume_after = self._resume_after, None
-        self._reported, self._running = False, True
+        resume_after, self._resume_after = self._resume_after, None
+        self._move(move)
+        self._reached = resume_after or Events.STARTED
+        self._reported = self._halted = False
         try:
-            self._run(after)
+            try:
+                self._run(resume_after)
+            except KeyboardInterrupt as error:
+                self._halt(error)
+                raise
         except BaseException as error:
-            self._resume_after = None
-            if self._reported or not self._report(error):
+            raised = not self._settle(error)
+            if self._resume_after is None:
+                self._close_data(error if raised else None)
+            if raised:
                 raise
         finally:
-            self._running = False
             if self._resume_after is None:
-                self._iterator = None
+                self._close_data()
         return self.state
 
-    def _run(self, after: str | None) -> None:
-        """From STARTED, or from behind the event `after`, to COMPLETED or the next interrupt."""
-        times, name, start = self.state.times, Events.COMPLETED.name, perf_counter()
-        leaves = False
-        if after is None:
-            self.should_terminate = self.should_terminate_single_epoch = self.should_interrupt = self._stop = False
-            times[name] = 0.0
-            self._fire(self._slots[Events.STARTED])
-            leaves = self._stop and self._leaves(Events.STARTED)
-        before = times[name]
-        if not leaves:
-            within(self, self._spans[Span.RUN], self._run_epochs, after)
-        times[name] = before + perf_counter() - start
-        if self._resume_after is not None:
-            return
-        if self.should_terminate:
-            self._fire(self._slots[Events.TERMINATE])
-        if self.should_terminate != "skip_completed":
-            self._fire(self._slots[Events.COMPLETED])
-            times[name] = before + perf_counter() - start
-
-    def _run_epochs(self, after: str | None) -> None:
-        state, times, name = self.state, self.state.times, Events.EPOCH_COMPLETED.name
-        inside = after == Events.EPOCH_STARTED or after in _ITERATION
-        while inside or not (is_done(state) or self.should_terminate):
-            start = perf_counter()
-            if not inside:
-                state.epoch += 1
-                times[name] = 0.0
-                self._fire(self._slots[Events.EPOCH_STARTED])
-                if self._stop and self._leaves(Events.EPOCH_STARTED):
-                    return
-            if self._iterator is None:
-                self._start_data()
-                if self._counter_from_state:
-                    self._counter = state.iteration % (state.epoch_length or state.iteration + 1)
-            before = times[name]
-            leaves = within(self, self._spans[Span.EPOCH], self._run_batches, after if inside else None)
-            times[name] = before + perf_counter() - start
-            if leaves:
-                return
-            if self.should_terminate_single_epoch != "skip_epoch_completed":
-                self._fire(self._slots[Events.EPOCH_COMPLETED])
-                times[name] = before + perf_counter() - start
-            self.should_terminate_single_epoch = inside = False
-            self._stop = bool(self.should_terminate) or self.should_interrupt
-            self._counter, self._counter_from_state = 0, False
-            if self._stop and self._leaves(Events.EPOCH_COMPLETED):
-                return
-
-    def _run_batches(self, after: str | None) -> bool:
-        """The inside of one epoch; whether the run is left before EPOCH_COMPLETED."""
-        try:
-            if not self._iterate(after):
-                return False
-        except Exception as error:
-            if not self._report(error):
-                raise
-            return False  # ignite's rule: the error ends the epoch, not the run
-        if self.should_terminate or self._resume_after is not None:
-            return True
-        slot = self._slots[Events.TERMINATE_SINGLE_EPOCH]
-        slot.named = {"iter_counter": self._counter}
-        self._fire(slot)
-        self._start_data()
-        return False
-
-    def _iterate(self, after: str | None) -> bool:
-        """Iterate from behind the event `after` to the end of the epoch, or to a stop: then True."""
-        state, spans = self.state, self._spans
-        process: Any = self._process_function
-        if isinstance(process, weakref.WeakMethod):
-            process = process()
-        fetching, fetched, started, completed = (self._slots[event] for event in _ITERATION)
-        fire = self._fire_overridden if self._overridden else self._dispatch
-        always = self._overridden
-        around_fetch, around = spans[Span.BATCH_FETCH], spans[Span.ITERATION]
-        # How many of its events an interrupted iteration has behind it; 0 in all others.
-        reached = _ITERATION.index(after) + 1 if after in _ITERATION else 0
-        while True:
-            if reached < 1:
-                state.batch = None
-                if state.dataloader is not None:
-                    self.last_event_name = fetching.event
-                    if fetching.handlers or always:
-                        fire(fetching)
-                    if self._stop and self._leaves(fetching.event):
-                        return True
-            if reached < 2:
-                if around_fetch.handlers:
-                    state.batch = within(self, around_fetch, next, self._iterator, _END)
-                else:
-                    state.batch = next(self._iterator, _END)
-                if state.batch is _END and (leaves := self._end_of_data()) is not None:
-                    return leaves
-                state.output = None
-                if state.dataloader is not None:
-                    self.last_event_name = fetched.event
-                    if fetched.handlers or always:
-                        fire(fetched)
-                    if self._stop and self._leaves(fetched.event):
-                        return True
-            if reached < 3:
-                self._counter += 1
-                state.iteration += 1
-                self.last_event_name = started.event
-                if started.handlers or always:
-                    fire(started)
-                if self._stop and self._leaves(started.event):
-                    return True
-            if reached < 4:
-                if around.handlers:
-                    state.output = within(self, around, self._process, process)
-                else:
-                    try:  # as in _process, without a call
-                        state.output = process(self, state.batch)
-                    except BaseException as error:
-                        self._note(error, f"process function {name_of(process)!r}")
-                        raise
-                self.last_event_name = completed.event
-                if completed.handlers or always:
-                    fire(completed)
-                if self._stop and self._leaves(completed.event):
-                    return True
-            reached = 0
-            if state.epoch_length is not None and self._counter >= state.epoch_length:
-                return False
-            if state.max_iters is not None and state.iteration >= state.max_iters:
-                self.should_terminate = self._stop = True
-                return True
-
-    def _process(self, process: Callable[[Any, Any], Any]) -> Any:
-        try:
-            return process(self, self.state.batch)
-        except BaseException as error:
-            self._note(error, f"process function {name_of(process)!r}")
-            raise
-
-    def _start_data(self) -> None:
-        data = self.state.dataloader
-        self._iterator = itertools.repeat(None) if data is None else iter(data)
-
-    def _end_of_data(self) -> bool | None:
-        """Start the data again: None, and a first batch; or what `_iterate` is to return."""
+    def _first_line(self, move: Move) -> str:
         state = self.state
-        state.batch = None
-        if state.epoch_length is None:
-            if not self._counter:
-                raise ArgumentError("run expected data with at least one batch, got none; check the data")
-            state.epoch_length = self._counter
-            return False
-        exhausted = self._iterator
-        self._fire(self._slots[Events.DATALOADER_STOP_ITERATION])
-        self._iterator = None if self._iterator is exhausted else self._iterator  # a handler may have set other data
-        if self._stop and self._leaves(Events.GET_BATCH_STARTED):
-            return True
-        if self._iterator is None:
-            self._start_data()
-        state.batch = within(self, self._spans[Span.BATCH_FETCH], next, self._iterator, _END)
-        if state.batch is not _END:
-            return None
-        state.batch = None
-        warnings.warn(
-            f"the data ended at iteration {state.iteration} and cannot be started again, before "
-            f"max_epochs={state.max_epochs} or max_iters={state.max_iters} was reached; give data that "
-            "can be iterated repeatedly (a list, a DataLoader), or a smaller number",
-            stacklevel=2,
-        )
-        if state.max_epochs is None:
-            self.terminate()  # or there would be empty epochs for ever
-        return bool(self.should_terminate)
-
-    def _leaves(self, event: str) -> bool:
-        """Whether the run stops after `event`: asked only when the stop flag is up."""
-        if self.should_terminate:
-            return True
-        if self.should_terminate_single_epoch:
-            if event in (Events.STARTED, Events.EPOCH_STARTED):
-                raise EngineError(
-                    f"terminate_epoch() was called at {event!r}, before the epoch has begun; call it from "
-                    "GET_BATCH_STARTED on, or call terminate()"
-                )
-            return True
-        if not self.should_interrupt:  # somebody took the request back
-            self._stop = False
-            return False
-        self._fire(self._slots[Events.INTERRUPT])
-        self.should_interrupt = False
-        self._stop = bool(self.should_terminate or self.should_terminate_single_epoch)
-        self._resume_after = event
-        return True
-
-    def _report(self, error: BaseException) -> bool:
-        """Hand an error to the handlers of EXCEPTION_RAISED; whether there are any and none raised."""
-        slot = self._slots[Events.EXCEPTION_RAISED]
-        if not slot.handlers:
-            return False
-        self.logger.error("the run stops, at least this epoch, for %s", repr(error))
-        idle, slot.arguments, self._reported = slot.arguments, (error,), True
-        try:
-            self._fire(slot)
-        finally:
-            slot.arguments = idle
-            del error  # or this frame, in the traceback of the error, would hold it
-        self._reported = False
-        return True
+        limit = f"max_epochs={state.max_epochs}" if state.max_iters is None else f"max_iters={state.max_iters}"
+        how = {
+            Move.BEGIN: "a new run begins at epoch 1, iteration 1",
+            Move.CONTINUE: f"the run continues at epoch {state.epoch + 1}, iteration {state.iteration + 1}",
+            Move.RESUME: f"the interrupted run resumes in epoch {state.epoch}, behind {self._resume_after!r} of "
+            f"iteration {state.iteration}",
+        }
+        return f"{how[move]}, up to {limit}"
 
     # ---- what its user tells it ----
 
@@ -366,7 +159,45 @@ class Engine(HandlerRegistry):
     def set_data(self, data: Iterable[Any]) -> None:
         """Take the batches from `data` from the next one on; the epoch's length stays."""
         self.state.dataloader = data
-        self._iterator = iter(data)
+        self._change_data(data)
+
+    def attach_evaluator(
+        self,
+        evaluator: Engine,
+        data: Iterable[Any] | None,
+        every: Event = Events.EPOCH_COMPLETED,
+        prefix: str = "val_",
+        *,
+        epoch_length: int | None = None,
+        priority: int = Priority.VALIDATION,
+    ) -> RemovableEventHandle:
+        """Run `evaluator` over `data` at the event `every`, and take its metrics over under `prefix`.
+
+        It runs behind this engine's own metrics and before plain handlers, loggers and checkpoints of the
+        same event, which find `state.metrics["val_..."]`. Meanwhile `evaluator.state.parent` is this engine's
+        state, and `state.root` gives its handlers the epoch and the iteration to log under. Its errors and
+        Ctrl-C go on here; `interrupt()` on it interrupts this engine, `terminate()` ends the evaluation alone.
+        Each evaluation is a new run, so the evaluator serves elsewhere too.
+
+        Raises:
+            ArgumentError: the evaluator is no engine, or this one.
+
+        Example:
+            >>> evaluator = Engine(lambda engine, batch: batch)
+            >>> @evaluator.on(Events.COMPLETED)
+            ... def measure(engine):
+            ...     engine.state.metrics["last"] = engine.state.output
+            ...     print("evaluated after epoch", engine.state.root.epoch)
+            >>> trainer = Engine(lambda engine, batch: None)
+            >>> handle = trainer.attach_evaluator(evaluator, [1, 2, 3], Events.EPOCH_COMPLETED(every=2))
+            >>> trainer.run([0], max_epochs=3).metrics
+            evaluated after epoch 2
+            {'val_last': 3}
+        """
+        if not isinstance(evaluator, Engine) or evaluator is self:
+            got = "this engine itself" if evaluator is self else f"a {type(evaluator).__name__}"
+            raise ArgumentError(f"attach_evaluator expected another Engine, got {got}")
+        return self.add_event_handler(every, validate, evaluator, data, prefix, epoch_length, priority=priority)
 
     def state_dict(self) -> dict[str, Any]:
         """What a run needs to go on: `epoch_length`, `iteration`, its limit, and `state_dict_user_keys`.
@@ -393,7 +224,18 @@ class Engine(HandlerRegistry):
         """
         load(self.state, state_dict, self.state_dict_user_keys)
         self._forget_interrupt()
+        self._move(Move.LOAD)
+        if self._status is Status.IDLE:
+            self._counter = self.state.iteration % (self.state.epoch_length or 1)
+            self.should_terminate = False  # the epoch goes on where the loaded state stands
+
+    def _abandon(self) -> None:
+        """Let the next run begin anew: nobody is going to go on with this one."""
+        self.state.max_epochs = self.state.max_iters = None
+        self._forget_interrupt()
+        self._move(Move.LOAD)
 
     def _forget_interrupt(self) -> None:
         if self._resume_after is not None:
-            self._resume_after = self._iterator = None
+            self._resume_after = None
+            self._close_data()

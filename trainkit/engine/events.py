@@ -42,10 +42,11 @@ class Priority(IntEnum):
 
     Example:
         >>> [band.name for band in Priority]
-        ['METRICS', 'HANDLERS', 'LOGGERS', 'CHECKPOINTS']
+        ['METRICS', 'VALIDATION', 'HANDLERS', 'LOGGERS', 'CHECKPOINTS']
     """
 
     METRICS = -100
+    VALIDATION = -50
     HANDLERS = 0
     LOGGERS = 100
     CHECKPOINTS = 200
@@ -194,7 +195,9 @@ class Events(EventEnum):
     - by its last iteration: EPOCH_COMPLETED, and at the end of the run COMPLETED;
     - by `terminate_epoch()`: TERMINATE_SINGLE_EPOCH, EPOCH_COMPLETED (unless `skip_epoch_completed`);
     - by `terminate()`, or `max_iters` amid an epoch: TERMINATE, COMPLETED (unless `skip_completed`);
-    - by an error: EXCEPTION_RAISED, which ends the run, or the epoch where a handler takes it.
+    - by an error: EXCEPTION_RAISED; the error is raised again, unless one of its handlers returns True, which ends
+      the run as `terminate()` does, or calls `terminate()`, `terminate_epoch()` or `interrupt()`;
+    - by Ctrl-C: INTERRUPT, EXCEPTION_RAISED; the next `run()` goes on with the next batch.
 
     Example:
         >>> Events.EPOCH_COMPLETED(every=2)
@@ -278,6 +281,13 @@ class Handler:
             f"with ({', '.join(given)}), the engine being optional; change its parameters or the arguments"
         )
 
+    def call(self, engine: object, slot: HandlerList) -> Any:
+        """Call the function with all that it takes; the hot path has this inline, without the event's arguments."""
+        leading = (engine,) * self.leading
+        if self.takes_event:
+            return self.function(*leading, *slot.arguments, *self.args, **slot.named, **self.kwargs)
+        return self.function(*leading, *self.args, **self.kwargs)
+
     def is_for(self, function: Callable[..., Any]) -> bool:
         """Whether this is a registration of `function`."""
         return bool(self.function == (getattr(function, "__func__", None) if self.own else function))
@@ -289,10 +299,10 @@ class HandlerList:
     `handlers` is only ever appended to in place: any other change makes a new list, so that a firing that is
     under way goes on undisturbed, and a handler added at its end takes its turn in it (ignite's rule).
     `arguments` and `named` are what the event itself passes; `counter` names the state attribute that filters
-    test.
+    test; `all_run` holds for the events whose handlers all run even if one raises.
     """
 
-    __slots__ = ("__weakref__", "arguments", "counter", "event", "handlers", "named")
+    __slots__ = ("__weakref__", "all_run", "arguments", "counter", "event", "handlers", "named")
 
     def __init__(self, event: str, counter: str = "") -> None:
         self.event = event
@@ -300,6 +310,7 @@ class HandlerList:
         self.handlers: list[Handler] = []
         self.arguments: tuple[Any, ...] = (Exception(),) if event == Events.EXCEPTION_RAISED else ()
         self.named: dict[str, Any] = {"iter_counter": 0} if event == Events.TERMINATE_SINGLE_EPOCH else {}
+        self.all_run = event in (Events.INTERRUPT, Events.EXCEPTION_RAISED)
 
     def add(self, handler: Handler) -> None:
         """Put a handler behind all of its band."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import isgeneratorfunction
 from typing import Any, TypeVar
 
@@ -17,48 +17,14 @@ from trainkit.engine.events import (
     RemovableEventHandle,
     name_of,
 )
+from trainkit.engine.hooks import Hooks
 from trainkit.engine.spans import Span
 from trainkit.engine.state import COUNTERS, State
 from trainkit.errors import ArgumentError
 
-__all__ = ["HandlerRegistry", "Hooks"]
+__all__ = ["HandlerRegistry"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Hooks(MutableMapping[str, Callable[..., Any]]):
-    """An engine's hooks: one function under each event's lower-case name, replaced by assignment.
-
-    Example:
-        >>> from trainkit.engine import Engine
-        >>> engine = Engine(lambda engine, batch: batch)
-        >>> engine.hooks["epoch_completed"] = lambda engine: print("epoch", engine.state.epoch)
-        >>> state = engine.run([1])
-        epoch 1
-        >>> del engine.hooks["epoch_completed"]
-    """
-
-    def __init__(self, engine: Any, entries: dict[str, tuple[Callable[..., Any], RemovableEventHandle]]) -> None:
-        self._engine = engine
-        self._entries = entries
-
-    def __setitem__(self, event: str, function: Callable[..., Any]) -> None:
-        handle = self._engine.add_event_handler(event, function)
-        if event in self._entries:
-            self._entries[event][1].remove()
-        self._entries[event] = function, handle
-
-    def __getitem__(self, event: str) -> Callable[..., Any]:
-        return self._entries[event][0]
-
-    def __delitem__(self, event: str) -> None:
-        self._entries.pop(event)[1].remove()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
 
 class HandlerRegistry:
@@ -71,6 +37,7 @@ class HandlerRegistry:
         self._hooks: dict[str, tuple[Callable[..., Any], RemovableEventHandle]] = {}
         self._attaching: list[tuple[HandlerList, Handler]] | None = None
         self._overridden = False  # whether events are fired in a way of the user's own
+        self._suppressed = False  # whether a handler of EXCEPTION_RAISED has returned True
         self.last_event_name: str | None = None
         self.register_events(*Events)
         self._find_overrides()
@@ -125,8 +92,8 @@ class HandlerRegistry:
     ) -> RemovableEventHandle:
         """Call `handler(engine, *args, **kwargs)`, or without the engine if it does not take it, at `event`.
 
-        Handlers run in order of registration within their `priority`: metrics, then plain handlers, loggers,
-        checkpoints. One that is added to the event being fired takes its turn if it comes last, otherwise
+        Handlers run in order of registration within their `priority`: metrics, then validation, plain handlers,
+        loggers, checkpoints. One that is added to the event being fired takes its turn if it comes last, otherwise
         from the next time; one that is removed is gone from the next time. A `Span` takes a generator
         function.
 
@@ -336,7 +303,11 @@ class HandlerRegistry:
 
     def _fire_event(self, event: str) -> None:
         """Call the handlers of an event: the method to override in order to see what is fired."""
-        self._dispatch(self._slots[event])
+        slot = self._slots[event]
+        if slot.all_run:
+            self._dispatch_all(slot)
+        else:
+            self._dispatch(slot)
 
     def _find_overrides(self) -> None:
         self._overridden = _is_overridden(self, "_fire_event") or _is_overridden(self, "fire_event")
@@ -353,7 +324,10 @@ class HandlerRegistry:
         if self._overridden:
             self._fire_overridden(slot)
         elif slot.handlers:
-            self._dispatch(slot)
+            if slot.all_run:
+                self._dispatch_all(slot)
+            else:
+                self._dispatch(slot)
 
     def _dispatch(self, slot: HandlerList) -> None:
         count: Any = None
@@ -371,14 +345,40 @@ class HandlerRegistry:
                 if handler.plain:
                     function(self)
                 elif handler.takes_event:
-                    leading = (self,) * handler.leading
-                    function(*leading, *slot.arguments, *handler.args, **slot.named, **handler.kwargs)
+                    handler.call(self, slot)
                 else:
                     function(*(self,) * handler.leading, *handler.args, **handler.kwargs)
         except BaseException as error:
-            if not slot.arguments or slot.arguments[0] is not error:  # else EXCEPTION_RAISED raised it again
-                self._note(error, f"handler {name_of(function)!r} of {slot.event!r}")
+            self._note(error, f"handler {name_of(function)!r} of {slot.event!r}")
             raise
+
+    def _dispatch_all(self, slot: HandlerList) -> None:
+        """Call every handler, whatever one raises; then raise the first error, with the others noted on it.
+
+        Ctrl-C alone stops it at once, unless it is the error being told.
+        """
+        first: BaseException | None = None
+        try:
+            for handler in slot.handlers:
+                if handler.rule is not None and not handler.rule.accepts(self, getattr(self.state, slot.counter)):
+                    continue
+                try:
+                    if handler.call(self, slot) is True and slot.arguments:
+                        self._suppressed = True
+                except BaseException as error:
+                    raised_again = any(error is told for told in slot.arguments)
+                    if not raised_again:
+                        self._note(error, f"handler {name_of(handler.function)!r} of {slot.event!r}")
+                    if first is None:
+                        first = error
+                    elif error is not first and not isinstance(error, KeyboardInterrupt):
+                        first.add_note(f"after it, handler {name_of(handler.function)!r} raised {error!r}")
+                    if isinstance(error, KeyboardInterrupt) and not raised_again:
+                        raise
+            if first is not None:
+                raise first
+        finally:
+            first = None  # or this frame and the error would hold each other
 
     def _note(self, error: BaseException, place: str) -> None:
         error.add_note(f"in {place} (epoch {self.state.epoch}, iteration {self.state.iteration})")

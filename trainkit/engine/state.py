@@ -7,6 +7,7 @@ from typing import Any
 
 from trainkit.engine.events import Events, FilteredEvent, checked_integer
 from trainkit.engine.spans import Span
+from trainkit.engine.status import Move
 from trainkit.errors import ArgumentError
 
 __all__ = ["COUNTERS", "State", "begin", "dump", "is_done", "load"]
@@ -31,7 +32,8 @@ class State:
     """The state of an engine's run, shared by its handlers; any further attribute is the user's own.
 
     `epoch` and `iteration` count from 1 and over all epochs; `times` holds the seconds of the last epoch and
-    of the run under `"EPOCH_COMPLETED"` and `"COMPLETED"`.
+    of the run under `"EPOCH_COMPLETED"` and `"COMPLETED"`. While an attached evaluator runs, its `parent` is the
+    state of the engine that runs it.
 
     Example:
         >>> state = State(best=0.5)
@@ -51,9 +53,21 @@ class State:
         self.times: dict[str, float] = {Events.EPOCH_COMPLETED.name: 0.0, Events.COMPLETED.name: 0.0}
         self.dataloader: Iterable[Any] | None = None
         self.seed: int | None = None
+        self.parent: State | None = None
         self._counters = dict(COUNTERS)
         for name, value in attributes.items():
             setattr(self, name, value)
+
+    @property
+    def root(self) -> State:
+        """The state whose epoch and iteration count: the parent's while an evaluator runs for it, else this one.
+
+        Example:
+            >>> trainer = State(iteration=7)
+            >>> State(parent=trainer).root.iteration, trainer.root.iteration
+            (7, 7)
+        """
+        return self if self.parent is None else self.parent.root
 
     def set_counter(self, event: str, attribute: str) -> None:
         """Let the filters of `event` test `attribute`, which starts at 0 where it is not there yet."""
@@ -107,51 +121,66 @@ def begin(
     max_iters: int | None,
     epoch_length: int | None,
     interrupted: bool,
-) -> bool:
-    """Check the arguments of a run against the state and take them into it; whether the run begins anew."""
+    resume: bool | str = "auto",
+) -> Move:
+    """Check the arguments of a run against the state and take them into it; how the run begins."""
+    if resume != "auto" and not isinstance(resume, bool):
+        raise ArgumentError(f"resume expected 'auto', True or False, got {resume!r}")
     if data is not None and not isinstance(data, Iterable):
         raise ArgumentError(f"run expected data that can be iterated, got {type(data).__name__}")
     if max_epochs is not None and max_iters is not None:
         raise ArgumentError(
             f"run expected max_epochs or max_iters, got both: {max_epochs} and {max_iters}; leave out one"
         )
-    for name, value, other in (
-        ("max_epochs", max_epochs, "max_iters"),
-        ("max_iters", max_iters, "max_epochs"),
-    ):
-        if value is not None and getattr(state, other) is not None:
-            raise ArgumentError(
-                f"run got {name}={value}, but its state counts by {other}={getattr(state, other)}; "
-                f"set engine.state.{other} = None first, which begins a new run"
-            )
-    if epoch_length is not None:
-        checked_integer("epoch_length", epoch_length, 1)
-    if state.max_epochs is not None:
-        _set_limit(state, "max_epochs", max_epochs)
-    if state.max_iters is not None:
-        _set_limit(state, "max_iters", max_iters)
+    for name, value in (("max_epochs", max_epochs), ("max_iters", max_iters), ("epoch_length", epoch_length)):
+        if value is not None:
+            checked_integer(name, value, 1)
+    if resume is not False:
+        _raise_limit(state, max_epochs, max_iters)
 
-    anew = (state.max_epochs is None and state.max_iters is None) or (is_done(state) and not interrupted)
+    fresh = state.max_epochs is None and state.max_iters is None
+    anew = resume is False or fresh or (is_done(state) and not interrupted)
+    if anew and resume is True:
+        reached = f"the run is done, at epoch {state.epoch} and iteration {state.iteration}; give a higher limit"
+        never = "this engine has neither run nor loaded a state; load_state_dict() first"
+        raise ArgumentError(
+            f"run(resume=True) found nothing to resume: {never if fresh else reached}, or leave resume out"
+        )
     if not anew and epoch_length is not None and state.epoch_length not in (None, epoch_length):
         raise ArgumentError(
             f"run got epoch_length={epoch_length}, but goes on with epochs of {state.epoch_length}; leave it "
-            "out, or set engine.state.max_epochs = None (or max_iters) first, which begins a new run"
+            "out, or begin a new run: run(..., resume=False)"
         )
-    lengths = (epoch_length, _length(data), state.epoch_length)
+    lengths = (epoch_length, _length(data), None if resume is False else state.epoch_length)
     length = next((one for one in (lengths if anew else lengths[::-1]) if one is not None), None)
     if length is None and data is None:
         raise ArgumentError("run got neither data nor epoch_length; give data, or epoch_length to run without")
     if length == 0:
         raise ArgumentError("run expected data with at least one batch, got none; check the data")
     state.epoch_length = length
-    if anew:
-        state.iteration = state.epoch = 0
-        state.max_epochs = state.max_iters = None
-        if max_iters is None:
-            _set_limit(state, "max_epochs", 1 if max_epochs is None else max_epochs)
-        else:
-            _set_limit(state, "max_iters", max_iters)
-    return anew
+    if not anew:
+        return Move.RESUME if interrupted else Move.CONTINUE
+    state.iteration = state.epoch = 0
+    state.max_epochs = state.max_iters = None
+    if max_iters is None:
+        _set_limit(state, "max_epochs", 1 if max_epochs is None else max_epochs)
+    else:
+        _set_limit(state, "max_iters", max_iters)
+    return Move.BEGIN
+
+
+def _raise_limit(state: State, max_epochs: int | None, max_iters: int | None) -> None:
+    """Take the limits of a run that may go on from the state."""
+    for name, value, other in (("max_epochs", max_epochs, "max_iters"), ("max_iters", max_iters, "max_epochs")):
+        if value is not None and getattr(state, other) is not None:
+            raise ArgumentError(
+                f"run got {name}={value}, but its state counts by {other}={getattr(state, other)}; begin a new "
+                f"run with run(..., resume=False), or set engine.state.{other} = None first"
+            )
+    if state.max_epochs is not None:
+        _set_limit(state, "max_epochs", max_epochs)
+    if state.max_iters is not None:
+        _set_limit(state, "max_iters", max_iters)
 
 
 def dump(state: State, user_keys: Sequence[str]) -> dict[str, Any]:
@@ -200,8 +229,8 @@ def _set_limit(state: State, name: str, value: int | None) -> None:
     done = getattr(state, unit)
     if limit < done:
         raise ArgumentError(
-            f"{name} expected at least the {unit} that the state has reached, {done}, got {limit}; set "
-            f"engine.state.{name} = None first, which begins a new run"
+            f"{name} expected at least the {unit} that the state has reached, {done}, got {limit}; give more, "
+            "or begin a new run: run(..., resume=False)"
         )
     setattr(state, name, limit)
 

@@ -3,9 +3,10 @@
 import numpy as np
 from numba import prange
 
+from trainkit.kernels.exponential import quick_exp
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
 
-__all__ = ["cross_entropy", "cross_entropy_grad", "log_softmax", "log_softmax_grad", "softmax"]
+__all__ = ["cross_entropy", "cross_entropy_grad", "log_softmax", "log_softmax_grad", "softmax", "softmax_grad"]
 
 SERIAL = 1 << 12  # elements below which one thread is quicker than a launch
 
@@ -40,25 +41,43 @@ def cross_entropy_grad(grad: Array, logits: Array, log_sum_exp: Array, target: A
 
 def log_softmax(x: Array) -> Array:
     """The logarithm of softmax along the last axis of x (N, C): x - log sum exp x."""
-    x = np.ascontiguousarray(x)
-    out = np.empty(x.shape, x.dtype)
-    _softmax_all(_chunks(x), x, out, True)
-    return out
+    return _rows(x, True)
 
 
 def softmax(x: Array) -> Array:
     """The softmax along the last axis of x (N, C): exp x / sum exp x."""
+    return _rows(x, False)
+
+
+def _rows(x: Array, log: bool) -> Array:
     x = np.ascontiguousarray(x)
     out = np.empty(x.shape, x.dtype)
-    _softmax_all(_chunks(x), x, out, False)
+    chunks = _chunks(x)
+    if chunks == 1:
+        _softmax(0, 1, x, out, log, x.dtype == np.float32)
+    else:
+        _softmax_all(chunks, x, out, log, x.dtype == np.float32)
     return out
 
 
 def log_softmax_grad(grad: Array, out: Array) -> Array:
     """The gradient (N, C) of `log_softmax`'s input from its output: grad - exp(out) * sum of grad."""
+    return _rows_grad(grad, out, True)
+
+
+def softmax_grad(grad: Array, out: Array) -> Array:
+    """The gradient (N, C) of `softmax`'s input from its output: out * (grad - sum of grad * out)."""
+    return _rows_grad(grad, out, False)
+
+
+def _rows_grad(grad: Array, out: Array, log: bool) -> Array:
     grad, out = np.ascontiguousarray(grad), np.ascontiguousarray(out)
     grad_x = np.empty(grad.shape, grad.dtype)
-    _log_softmax_grad_all(_chunks(grad), grad, out, grad_x)
+    chunks = _chunks(grad)
+    if chunks == 1:
+        _softmax_grad(0, 1, grad, out, grad_x, log, grad.dtype == np.float32)
+    else:
+        _softmax_grad_all(chunks, grad, out, grad_x, log, grad.dtype == np.float32)
     return grad_x
 
 
@@ -116,31 +135,64 @@ def _cross_entropy_grad_all(chunks, grad, logits, log_sum_exp, target, out):
 
 
 @kernel
-def _softmax(chunk, chunks, x, out, log):
+def _softmax(chunk, chunks, x, out, log, quick):
     for n in range(x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks):
-        shift = _log_sum_exp(x[n])
-        for c in range(x.shape[1]):
-            value = np.float64(x[n, c]) - shift
-            out[n, c] = value if log else np.exp(value)
+        row, out_row = x[n], out[n]
+        largest = -np.inf
+        for c in range(row.size):
+            largest = row[c] if row[c] > largest else largest
+        largest = np.float64(largest)
+        if np.isinf(largest):
+            out_row[:] = np.nan  # what inf - inf is, here and in the sum
+            continue
+        total = 0.0
+        if quick:
+            for c in range(row.size):
+                total += quick_exp(np.float64(row[c]) - largest)
+        else:
+            for c in range(row.size):
+                out_row[c] = np.exp(np.float64(row[c]) - largest)
+                total += out_row[c]
+        if log:
+            log_total = np.log(total)
+            for c in range(row.size):
+                out_row[c] = (np.float64(row[c]) - largest) - log_total
+        elif quick:
+            for c in range(row.size):
+                out_row[c] = quick_exp(np.float64(row[c]) - largest) / total
+        else:
+            for c in range(row.size):
+                out_row[c] /= total
 
 
 @parallel_kernel
-def _softmax_all(chunks, x, out, log):
+def _softmax_all(chunks, x, out, log, quick):
     for chunk in prange(chunks):
-        _softmax(np.int64(chunk), chunks, x, out, log)
+        _softmax(np.int64(chunk), chunks, x, out, log, quick)
 
 
 @kernel
-def _log_softmax_grad(chunk, chunks, grad, out, grad_x):
+def _softmax_grad(chunk, chunks, grad, out, grad_x, log, quick):
     for n in range(grad.shape[0] * chunk // chunks, grad.shape[0] * (chunk + 1) // chunks):
+        given, row, found = grad[n], out[n], grad_x[n]
         total = 0.0
-        for value in grad[n]:
-            total += np.float64(value)
-        for c in range(grad.shape[1]):
-            grad_x[n, c] = np.float64(grad[n, c]) - np.exp(np.float64(out[n, c])) * total
+        if not log:
+            for c in range(row.size):
+                total += np.float64(given[c]) * np.float64(row[c])
+            for c in range(row.size):
+                found[c] = np.float64(row[c]) * (np.float64(given[c]) - total)
+            continue
+        for c in range(row.size):
+            total += np.float64(given[c])
+        if quick:
+            for c in range(row.size):
+                found[c] = np.float64(given[c]) - quick_exp(np.float64(row[c])) * total
+        else:
+            for c in range(row.size):
+                found[c] = np.float64(given[c]) - np.exp(np.float64(row[c])) * total
 
 
 @parallel_kernel
-def _log_softmax_grad_all(chunks, grad, out, grad_x):
+def _softmax_grad_all(chunks, grad, out, grad_x, log, quick):
     for chunk in prange(chunks):
-        _log_softmax_grad(np.int64(chunk), chunks, grad, out, grad_x)
+        _softmax_grad(np.int64(chunk), chunks, grad, out, grad_x, log, quick)

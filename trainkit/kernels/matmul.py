@@ -4,6 +4,9 @@ Where the right matrix runs along its columns in memory, a panel of columns is p
 (`outer`). Where it is given transposed, both run along the shared dimension and nothing is packed (`inner`).
 """
 
+import functools
+import math
+
 import numpy as np
 from numba import prange
 
@@ -14,7 +17,11 @@ __all__ = ["linear", "matmul", "matmul_nt", "matmul_tn"]
 
 DEPTH = 512  # of a packed panel: DEPTH * COLUMNS * VECTOR_BYTES bytes stay in the second-level cache
 STRETCH = 2048  # of a dot product that one task adds up: fixed, so that the order of additions is
+CHUNK = 1 << 17  # multiply-adds of small matrices that one task takes
+CACHED = 1 << 15  # elements over which a panel is read where it lies
+UNPACKED = 2  # blocks of rows for which copying a panel first costs more than it saves
 SERIAL = 1 << 20  # multiply-adds below which handing out work costs more than it saves
+_FRONT = np.zeros(1, np.int64)
 
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
@@ -27,98 +34,205 @@ def matmul_nt(a: Array, b: Array) -> Array:
     return _dot_rows(a, b, None)
 
 
-def matmul(a: Array, b: Array) -> Array:
-    """The product (M, N) of a (M, K) and b (K, N)."""
-    a = np.ascontiguousarray(a)
-    return _panels(a.reshape(-1), a.shape[0], a.shape[1], 1, b)
-
-
 def matmul_tn(a: Array, b: Array) -> Array:
     """The product (M, N) of a (K, M) transposed and b (K, N)."""
-    a = np.ascontiguousarray(a)
-    return _panels(a.reshape(-1), a.shape[1], 1, a.shape[1], b)
+    return matmul(a.T, b)
 
 
-def _panels(a: Array, M: int, row_stride: int, depth_stride: int, b: Array) -> Array:
-    b = np.ascontiguousarray(b)
-    K, N = b.shape
-    out = np.empty((M, N), b.dtype)
-    if not K:
-        out.fill(0)
-    if not out.size or not K:
-        return out
-    width = COLUMNS * VECTOR_BYTES // b.itemsize
-    panels, blocks = -(-N // width), -(-M // ROWS)
-    groups = min(blocks, max(1, 8 // panels))
-    if M * N * K <= SERIAL:
-        _panels_serial(panels, 1, a, row_stride, depth_stride, b.reshape(-1), out)
+def matmul(a: Array, b: Array) -> Array:
+    """The products (..., M, N) of a (..., M, K) and b (..., K, N); stacks broadcast, any strides are read as they lie.
+
+    Raises:
+        ValueError: the stacks do not broadcast.
+    """
+    M, K = a.shape[-2:]
+    N = b.shape[-1]
+    stack: tuple[int, ...] = ()
+    items = 1
+    if a.ndim > 2 or b.ndim > 2:
+        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        items = math.prod(stack)
+    work = M * N * K * items
+    if not work:
+        return np.zeros((*stack, M, N), a.dtype)
+    out = np.empty((items, M, N), a.dtype)
+    left, (*left_steps, row, depth) = _memory(a)
+    right, (*right_steps, line, column) = _memory(b)
+    if stack:
+        left_starts = _starts(stack, a.shape[:-2], tuple(left_steps))
+        right_starts = _starts(stack, b.shape[:-2], tuple(right_steps))
     else:
-        _panels_all(panels * groups, groups, a, row_stride, depth_stride, b.reshape(-1), out)
-    return out
+        left_starts = right_starts = _FRONT
+    panels, blocks = -(-N // (COLUMNS * VECTOR_BYTES // out.itemsize)), -(-M // ROWS)
+    groups = min(blocks, max(1, 8 // (panels * items)))
+    chunk = max(1, min(items // 16, CHUNK * items // work))
+    run, tasks = (_panels_serial, panels) if work <= SERIAL else (_panels_all, panels * groups)
+    if work <= SERIAL:
+        chunk, groups = items, 1
+    tasks *= -(-items // chunk)
+    run(tasks, chunk, panels, groups, K, left, left_starts, row, depth, right, right_starts, line, column, out)
+    return out.reshape(*stack, M, N) if stack else out[0]
+
+
+def _memory(x: Array) -> tuple[Array, list[int]]:
+    """The memory of an array as one dimension, and the array's strides in elements; copied where it cannot be read."""
+    size = x.itemsize
+    flags = x.flags
+    if flags.c_contiguous and flags.writeable:
+        return x.reshape(-1), [step // size for step in x.strides]
+    if x.ndim == 2 and flags.f_contiguous and flags.writeable:
+        return x.T.reshape(-1), [step // size for step in x.strides]
+    # What was expanded lies in memory once.
+    expanded = [step == 0 for step in x.strides]
+    once = x[tuple([slice(0, 1) if many else slice(None) for many in expanded])]
+    if not flags.writeable or any(step < 0 or step % size for step in once.strides):
+        once = np.array(once, order="C")  # one kernel less: numba compiles one more for arrays that are read only
+    strides = once.strides
+    steps = [0 if many else step // size for many, step in zip(expanded, strides, strict=True)]
+    dense = once.transpose(sorted(range(x.ndim), key=lambda i: -strides[i]))
+    if dense.flags.c_contiguous:
+        return dense.reshape(-1), steps
+    extent = 1 + sum([(length - 1) * step for length, step in zip(once.shape, steps, strict=True)])
+    return np.lib.stride_tricks.as_strided(once, (extent,), (size,)), steps
+
+
+@functools.lru_cache(maxsize=32)
+def _starts(stack: tuple[int, ...], own: tuple[int, ...], steps: tuple[int, ...]) -> Array:
+    """Where in memory each matrix of the broadcast stack begins."""
+    starts = np.zeros(1, np.int64)
+    missing = len(stack) - len(own)
+    for i, size in enumerate(stack):
+        step = steps[i - missing] if i >= missing and own[i - missing] == size else 0
+        starts = np.add.outer(starts, np.arange(size) * step).reshape(-1)
+    return starts
 
 
 @parallel_kernel
-def _panels_all(tasks, groups, a, row_stride, depth_stride, b, out):
+def _panels_all(tasks, chunk, panels, groups, K, a, a_starts, a_row, a_depth, b, b_starts, b_depth, b_column, out):
     for task in prange(tasks):
-        _panel(np.int64(task), groups, a, row_stride, depth_stride, b, out)
+        _panels(
+            np.int64(task), chunk, panels, groups, K, a, a_starts, a_row, a_depth, b, b_starts, b_depth, b_column, out
+        )
 
 
 @kernel
-def _panels_serial(tasks, groups, a, row_stride, depth_stride, b, out):
+def _panels_serial(tasks, chunk, panels, groups, K, a, a_starts, a_row, a_depth, b, b_starts, b_depth, b_column, out):
     for task in range(tasks):
-        _panel(np.int64(task), groups, a, row_stride, depth_stride, b, out)
+        _panels(
+            np.int64(task), chunk, panels, groups, K, a, a_starts, a_row, a_depth, b, b_starts, b_depth, b_column, out
+        )
 
 
 @kernel
-def _panel(task, groups, a, row_stride, depth_stride, b, out):
-    """Computes one group of rows of one panel of columns."""
-    M, N = out.shape
-    K = b.size // N
-    lanes = VECTOR_BYTES // out.itemsize
-    width = COLUMNS * lanes
-    start = task // groups * width
-    columns = min(width, N - start)
+def _panels(task, chunk, panels, groups, K, a, a_starts, a_row, a_depth, b, b_starts, b_depth, b_column, out):
+    """Computes one group of rows of one panel of columns, for each matrix of one chunk of the stack."""
+    items, M, N = out.shape
+    width = COLUMNS * VECTOR_BYTES // out.itemsize
+    first, part = task // (panels * groups) * chunk, task % (panels * groups)
+    start = part // groups * width
     blocks = (M + ROWS - 1) // ROWS
-    first = blocks * (task % groups) // groups
-    end = blocks * (task % groups + 1) // groups
+    first_block = blocks * (part % groups) // groups
+    end_block = blocks * (part % groups + 1) // groups
+    flat = out.reshape(out.size)
+    if M == 1:
+        for item in range(first, min(first + chunk, items)):
+            line = out[item, 0, start : start + width]
+            _row(a, a_starts[item], a_depth, b, b_starts[item] + start * b_column, b_depth, b_column, K, line)
+        return
     panel = np.empty(min(K, DEPTH) * width, b.dtype)
     rest = np.zeros(min(K, DEPTH) * ROWS, b.dtype)  # rows of the last, incomplete block
     found = np.empty(ROWS * width, b.dtype)
-    for k0 in range(0, K, DEPTH):
-        depth = min(DEPTH, K - k0)
-        for k in range(depth):
-            line = panel[k * width : (k + 1) * width]
-            origin = b[(k0 + k) * N + start :]
-            for j in range(columns):
-                line[j] = origin[j]
-            line[columns:] = 0
-        for block in range(first, end):
-            rows = min(ROWS, M - block * ROWS)
-            left, left_row, left_step = a, row_stride, depth_stride
-            left_start = block * ROWS * row_stride + k0 * depth_stride
-            if rows < ROWS:
-                for k in range(depth):
-                    for r in range(rows):
-                        rest[k * ROWS + r] = a[left_start + r * row_stride + k * depth_stride]
-                left, left_row, left_step, left_start = rest, 1, ROWS, 0
-            if columns > lanes:
-                tile = zero_tile(panel, COLUMNS)
-                for k in range(depth):
-                    tile = outer(tile, left, left_start + k * left_step, left_row, panel, k * width)
-                store(tile, found, 0, width)
+    for item in range(first, min(first + chunk, items)):
+        for k0 in range(0, K, DEPTH):
+            _panel(
+                a, a_starts[item] + k0 * a_depth, a_row, a_depth,
+                b, b_starts[item] + k0 * b_depth + start * b_column, b_depth, b_column,
+                flat, item * M * N + start, M, N, start, first_block, end_block, k0, min(DEPTH, K - k0),
+                panel, rest, found,
+            )  # fmt: skip
+
+
+@kernel
+def _row(a, a_start, a_depth, b, b_start, b_depth, b_column, K, out):
+    """One row times a matrix."""
+    if b_column == 1:
+        out[:] = 0
+        for k in range(K):
+            factor, line = a[a_start + k * a_depth], b[b_start + k * b_depth :]
+            for j in range(out.size):
+                out[j] += factor * line[j]
+    else:
+        for j in range(out.size):
+            line, total = b[b_start + j * b_column :], out.dtype.type(0)
+            if a_depth == 1 and b_depth == 1:
+                left = a[a_start:]
+                for k in range(K):
+                    total += left[k] * line[k]
             else:
-                narrow = zero_tile(panel, 1)
-                for k in range(depth):
-                    narrow = outer(narrow, left, left_start + k * left_step, left_row, panel, k * width)
-                store(narrow, found, 0, width)
+                for k in range(K):
+                    total += a[a_start + k * a_depth] * line[k * b_depth]
+            out[j] = total
+
+
+@kernel
+def _panel(
+    a, a_start, a_row, a_depth, b, b_start, b_depth, b_column,
+    out, out_start, M, N, start, first, end, k0, depth, panel, rest, found,
+):  # fmt: skip
+    """Adds the products of one stretch of the shared dimension to the rows of a panel of columns."""
+    lanes = VECTOR_BYTES // out.itemsize
+    width = COLUMNS * lanes
+    columns = min(width, N - start)
+    whole = columns in (width, lanes)
+    right, right_start, right_step = panel, 0, width
+    if b_column == 1 and whole and (end - first <= UNPACKED or b_depth * depth <= CACHED):
+        right, right_start, right_step = b, b_start, b_depth
+    elif b_column == 1:
+        for k in range(depth):
+            line, source = panel[k * width : (k + 1) * width], b[b_start + k * b_depth :]
+            for j in range(columns):
+                line[j] = source[j]
+            line[columns:] = 0
+    else:
+        for j in range(columns):
+            source = b[b_start + j * b_column :]
+            for k in range(depth):
+                panel[k * width + j] = source[k * b_depth]
+        for k in range(depth):
+            panel[k * width + columns : (k + 1) * width] = 0
+    for block in range(first, end):
+        rows = min(ROWS, M - block * ROWS)
+        left, left_row, left_step = a, a_row, a_depth
+        left_start = a_start + block * ROWS * a_row
+        if rows < ROWS:
+            for k in range(depth):
+                for r in range(rows):
+                    rest[k * ROWS + r] = a[left_start + r * a_row + k * a_depth]
+            left, left_row, left_step, left_start = rest, 1, ROWS, 0
+        target, target_start, target_row = found, 0, width
+        at = out_start + block * ROWS * N
+        direct = whole and rows == ROWS and k0 == 0
+        if direct:
+            target, target_start, target_row = out, at, N
+        if columns > lanes:
+            tile = zero_tile(panel, COLUMNS)
+            for k in range(depth):
+                tile = outer(tile, left, left_start + k * left_step, left_row, right, right_start + k * right_step)
+            store(tile, target, target_start, target_row)
+        else:
+            thin = zero_tile(panel, 1)
+            for k in range(depth):
+                thin = outer(thin, left, left_start + k * left_step, left_row, right, right_start + k * right_step)
+            store(thin, target, target_start, target_row)
+        if not direct:
             for r in range(rows):
-                line, target = found[r * width :], out[block * ROWS + r, start:]
+                line, goal = found[r * width :], out[at + r * N :]
                 if k0 == 0:
                     for j in range(columns):
-                        target[j] = line[j]
+                        goal[j] = line[j]
                 else:
                     for j in range(columns):
-                        target[j] += line[j]
+                        goal[j] += line[j]
 
 
 def _dot_rows(a: Array, b: Array, bias: Array | None) -> Array:

@@ -5,6 +5,7 @@ from trainkit.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from trainkit.nn.containers import ModuleList, Sequential
 from trainkit.nn.conv import Conv2d
 from trainkit.nn.dropout import Dropout
+from trainkit.nn.freeze import freeze, frozen_names, load_frozen_names, unfreeze
 from trainkit.nn.linear import Flatten, Identity, Linear
 from trainkit.nn.loss import CrossEntropyLoss, MSELoss, NLLLoss
 from trainkit.nn.module import Module
@@ -32,6 +33,10 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "freeze",
+    "frozen_names",
     "functional",
     "init",
+    "load_frozen_names",
+    "unfreeze",
 ]

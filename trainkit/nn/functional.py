@@ -11,21 +11,26 @@ from trainkit.autograd.ops import linalg as _linalg
 from trainkit.autograd.ops import loss as _loss
 from trainkit.autograd.ops import norm as _norm
 from trainkit.autograd.ops import pooling as _pooling
+from trainkit.autograd.ops.lookup import embedding, one_hot
+from trainkit.autograd.ops.pad import pad
 from trainkit.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from trainkit.nn import nonlinear as _nonlinear
+from trainkit.nn.nonlinear import *  # noqa: F403
 from trainkit.random import default_generator
 
 __all__ = [
+    *_nonlinear.__all__,
     "batch_norm",
     "conv2d",
     "cross_entropy",
     "dropout",
+    "embedding",
     "linear",
-    "log_softmax",
     "max_pool2d",
     "mse_loss",
     "nll_loss",
-    "relu",
-    "softmax",
+    "one_hot",
+    "pad",
 ]
 
 Pair = int | tuple[int, int]
@@ -151,21 +156,6 @@ def check_probability(p: float) -> None:
     """Raise unless 0 <= p <= 1."""
     if not 0 <= p <= 1:
         raise ArgumentError(f"the dropout probability must be between 0 and 1, got {p}")
-
-
-def relu(x: Tensor) -> Tensor:
-    """Replace what is negative by 0."""
-    return _elementwise.relu(x)
-
-
-def softmax(x: Tensor, dim: int) -> Tensor:
-    """Exponentials along `dim`, divided by their sum."""
-    return x.softmax(dim)
-
-
-def log_softmax(x: Tensor, dim: int) -> Tensor:
-    """The logarithm of softmax along `dim`."""
-    return x.log_softmax(dim)
 
 
 def cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:

@@ -37,6 +37,7 @@ class Module:
     """
 
     training = True
+    _mode_when_thawed: bool | None = None  # not None: frozen, see nn.freeze
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`."""
@@ -155,14 +156,32 @@ class Module:
     # Its modes
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode here and inside: dropout drops, batch norm takes the batch's statistics."""
+        """Set training mode here and inside: dropout drops, batch norm takes the batch's statistics.
+
+        A layer whose statistics are frozen (`nn.freeze`) stays in evaluation; the mode is kept for its thaw.
+        """
         for module in self.modules():
-            module.training = mode
+            if module.is_frozen:
+                module._mode_when_thawed, module.training = mode, False
+            else:
+                module.training = mode
         return self
 
     def eval(self) -> Self:
         """Set evaluation mode here and inside."""
         return self.train(False)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether this module is held in evaluation, by `nn.freeze`."""
+        return self._mode_when_thawed is not None
+
+    def hold_in_evaluation(self, held: bool = True) -> None:
+        """Stay in evaluation whatever `train()` says, or take the mode again that was said last."""
+        if held and not self.is_frozen:
+            self._mode_when_thawed, self.training = self.training, False
+        elif not held and self._mode_when_thawed is not None:
+            self.training, self._mode_when_thawed = self._mode_when_thawed, None
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze (False) or thaw every parameter."""

@@ -1,7 +1,262 @@
-"""Functions of the family creation."""
+"""Functions of the family creation. Of a random tensor a row has the shape and the dtype; test_creation.py the values."""
 
-from tests.autograd.table.rows import Row
+import numpy as np
+
+from tests.autograd.table.rows import Bool, Float, Int, Row
 
 __all__ = ["ROWS"]
 
-ROWS: list[Row] = []
+
+def made(name, call, reference, note="", **options) -> Row:
+    """A row without arguments."""
+    return Row(name, (), call, reference, differentiable=False, note=note, **options)
+
+
+ROWS: list[Row] = [
+    # from data
+    made("tensor", lambda lib: lib.tensor([[1.5, 2], [3, 4]]), lambda: np.array([[1.5, 2], [3, 4]])),
+    made("tensor", lambda lib: lib.tensor([True, 2]), lambda: np.array([1, 2]), note="ints"),
+    made("tensor", lambda lib: lib.tensor([[], []]), lambda: np.zeros((2, 0)), note="empty"),
+    made("tensor", lambda lib: lib.tensor([np.float64(1.5), 2]), lambda: np.array([1.5, 2]), note="numpy-scalar"),
+    made("tensor", lambda lib: lib.tensor([lib.tensor(1), 2, np.int32(3)]), lambda: np.array([1, 2, 3]), note="mixed"),
+    made("tensor", lambda lib: lib.tensor(2.5), lambda: np.array(2.5), note="number"),
+    made("tensor", lambda lib: lib.tensor([1.7, -1.7], dtype=lib.int16), lambda: np.array([1, -1]), note="dtype"),
+    Row("as_tensor", ("nm",), lambda lib, x: lib.as_tensor(x) * 2, lambda x: x * 2),
+    Row(
+        "as_tensor", ("nm",), lambda lib, x: lib.as_tensor(x, dtype=lib.float64).to(x.dtype), lambda x: x, note="dtype"
+    ),
+    made("asarray", lambda lib: lib.asarray([[1, 2]], dtype=lib.float32), lambda: np.array([[1.0, 2.0]])),
+    made("from_numpy", lambda lib: lib.from_numpy(np.arange(4.0).reshape(2, 2)), lambda: np.arange(4.0).reshape(2, 2)),
+    Row("is_tensor", ("n",), lambda lib, x: float(lib.is_tensor(x)), lambda x: 1.0, differentiable=False),
+    made("FloatTensor", lambda lib: lib.FloatTensor([1, 2]), lambda: np.array([1.0, 2.0])),
+    made("DoubleTensor", lambda lib: lib.DoubleTensor([[1, 2]]), lambda: np.array([[1.0, 2.0]])),
+    made("HalfTensor", lambda lib: lib.HalfTensor([1, 2]), lambda: np.array([1.0, 2.0])),
+    made("LongTensor", lambda lib: lib.LongTensor([1.5, 2]), lambda: np.array([1, 2])),
+    made("IntTensor", lambda lib: lib.IntTensor([1, 2]), lambda: np.array([1, 2])),
+    made("ShortTensor", lambda lib: lib.ShortTensor([1, 2]), lambda: np.array([1, 2])),
+    made("CharTensor", lambda lib: lib.CharTensor([1, 2]), lambda: np.array([1, 2])),
+    made("ByteTensor", lambda lib: lib.ByteTensor([1, 2]), lambda: np.array([1, 2])),
+    made("BoolTensor", lambda lib: lib.BoolTensor([1, 0]), lambda: np.array([True, False])),
+    # filled by a rule
+    made("zeros", lambda lib: lib.zeros(2, 3), lambda: np.zeros((2, 3))),
+    made("zeros", lambda lib: lib.zeros((2, 3), dtype=lib.int32), lambda: np.zeros((2, 3)), note="dtype"),
+    made("zeros", lambda lib: lib.zeros(()), lambda: np.zeros(()), note="0-d"),
+    made("ones", lambda lib: lib.ones(size=(2, 3)), lambda: np.ones((2, 3))),
+    made("empty", lambda lib: lib.empty(2, 3, dtype=lib.float64).fill_(1), lambda: np.ones((2, 3))),
+    made("full", lambda lib: lib.full((2,), 2.5), lambda: np.full(2, 2.5)),
+    made("full", lambda lib: lib.full([2, 1], True), lambda: np.full((2, 1), True), note="bool"),
+    made("full", lambda lib: lib.full((), 3), lambda: np.array(3), note="int"),
+    made("eye", lambda lib: lib.eye(3), lambda: np.eye(3)),
+    made("eye", lambda lib: lib.eye(2, 4, dtype=lib.int64), lambda: np.eye(2, 4), note="wide"),
+    made("arange", lambda lib: lib.arange(5), lambda: np.arange(5)),
+    made("arange", lambda lib: lib.arange(1, 6, 2), lambda: np.array([1, 3, 5]), note="step"),
+    made("arange", lambda lib: lib.arange(5, 0, -2), lambda: np.array([5, 3, 1]), note="down"),
+    made("arange", lambda lib: lib.arange(0.5, 3), lambda: np.array([0.5, 1.5, 2.5]), note="float"),
+    made("arange", lambda lib: lib.arange(0, 1, 0.1, dtype=lib.float64), lambda: np.arange(10) * 0.1, note="tenths"),
+    made("arange", lambda lib: lib.arange(0.5, 3, dtype=lib.int64), lambda: np.arange(3), note="whole"),
+    made("arange", lambda lib: lib.arange(0.5, 3, dtype=lib.int32), lambda: np.arange(3), note="int32"),
+    made("arange", lambda lib: lib.arange(0), lambda: np.arange(0), note="nothing"),
+    made("linspace", lambda lib: lib.linspace(-1, 1, 7, dtype=lib.float64), lambda: np.linspace(-1, 1, 7)),
+    made(
+        "linspace",
+        lambda lib: lib.linspace(-10, 0, 5, dtype=lib.int64),
+        lambda: np.array([-10, -7, -5, -2, 0]),
+        note="whole",
+    ),
+    made("linspace", lambda lib: lib.linspace(3, 4, 1), lambda: np.array([3.0]), note="one"),
+    made("linspace", lambda lib: lib.linspace(3, 4, 0), lambda: np.array([]), note="none"),
+    made("logspace", lambda lib: lib.logspace(-1, 2, 4, dtype=lib.float64), lambda: np.logspace(-1, 2, 4)),
+    made("linspace", lambda lib: lib.linspace(1, 2, 5), lambda: np.linspace(1, 2, 5), note="default"),
+    made("logspace", lambda lib: lib.logspace(0, 4, 5, base=2), lambda: np.array([1.0, 2, 4, 8, 16]), note="base"),
+    # like another
+    Row("zeros_like", ("nm",), lambda lib, x: lib.zeros_like(x), np.zeros_like, ("int32",), differentiable=False),
+    Row("ones_like", ("nm",), lambda lib, x: lib.ones_like(x), np.ones_like, ("uint8",), differentiable=False),
+    Row(
+        "ones_like",
+        ("nm",),
+        lambda lib, x: lib.ones_like(x, dtype=lib.int8),
+        lambda x: np.ones(x.shape),
+        differentiable=False,
+        note="dtype",
+    ),
+    Row(
+        "full_like",
+        ("nm",),
+        lambda lib, x: lib.full_like(x, 3),
+        lambda x: np.full_like(x, 3),
+        ("int64",),
+        differentiable=False,
+    ),
+    Row(
+        "empty_like",
+        ("nm",),
+        lambda lib, x: lib.empty_like(x) * 0 == 1,
+        lambda x: x > 9,
+        ("int64",),
+        differentiable=False,
+    ),
+    Row(
+        "Tensor.new_zeros",
+        ("nm",),
+        lambda lib, x: x.new_zeros(2, 3),
+        lambda x: np.zeros((2, 3)),
+        ("int16",),
+        differentiable=False,
+    ),
+    Row(
+        "Tensor.new_ones",
+        ("nm",),
+        lambda lib, x: x.new_ones((2,)),
+        lambda x: np.ones(2),
+        ("bool",),
+        differentiable=False,
+    ),
+    Row(
+        "Tensor.new_full",
+        ("nm",),
+        lambda lib, x: x.new_full((2,), 3.5),
+        lambda x: np.full(2, 3.5),
+        differentiable=False,
+    ),
+    Row(
+        "Tensor.new_full",
+        (Int("n"),),
+        lambda lib, x: x.new_full((2,), 3.5),
+        lambda x: np.full(2, 3),
+        differentiable=False,
+        note="whole",
+    ),
+    Row(
+        "Tensor.new_empty", ("nm",), lambda lib, x: x.new_empty(2).fill_(1), lambda x: np.ones(2), differentiable=False
+    ),
+    Row(
+        "Tensor.new_tensor",
+        ("nm",),
+        lambda lib, x: x.new_tensor([1, 2]),
+        lambda x: np.array([1.0, 2.0]),
+        ("int32",),
+        differentiable=False,
+    ),
+    # random
+    made("rand", lambda lib: lib.rand(2, 3) * 0, lambda: np.zeros((2, 3))),
+    made("rand", lambda lib: lib.rand((2,), dtype=lib.float64) * 0, lambda: np.zeros(2), note="dtype"),
+    made("randn", lambda lib: lib.randn(size=(2, 3)) * 0, lambda: np.zeros((2, 3))),
+    made("randint", lambda lib: lib.randint(5, (2, 3)) * 0, lambda: np.zeros((2, 3))),
+    made("randint", lambda lib: lib.randint(7, 8, (2,), dtype=lib.float32), lambda: np.full(2, 7.0), note="low"),
+    made("randperm", lambda lib: lib.randperm(4) * 0, lambda: np.zeros(4)),
+    made("randperm", lambda lib: lib.randperm(1, dtype=lib.float32), lambda: np.zeros(1), note="dtype"),
+    Row("rand_like", ("nm",), lambda lib, x: lib.rand_like(x) * 0, lambda x: np.zeros(x.shape), differentiable=False),
+    Row("randn_like", ("nm",), lambda lib, x: lib.randn_like(x) * 0, lambda x: np.zeros(x.shape), differentiable=False),
+    Row(
+        "randint_like",
+        ("nm",),
+        lambda lib, x: lib.randint_like(x, 3, 4),
+        lambda x: np.full(x.shape, 3),
+        ("int64",),
+        differentiable=False,
+    ),
+    made("normal", lambda lib: lib.normal(3.0, 0.0, (2, 3)), lambda: np.full((2, 3), 3.0)),
+    Row(
+        "normal",
+        (Float("nm", gradient=False),),
+        lambda lib, x: lib.normal(x, 0.0),
+        lambda x: x,
+        differentiable=False,
+        note="mean",
+    ),
+    Row(
+        "normal",
+        (Float("m", gradient=False), Float("nm", 0.0, 1.0)),
+        lambda lib, x, y: lib.normal(x, y * 0),
+        lambda x, y: x + 0 * y,
+        differentiable=False,
+        note="both",
+    ),
+    Row(
+        "normal",
+        (Float("nm", 0.0, 1.0, gradient=False),),
+        lambda lib, x: lib.normal(2.0, x * 0),
+        lambda x: x * 0 + 2,
+        differentiable=False,
+        note="std",
+    ),
+    Row(
+        "bernoulli",
+        (Float("nm", gradient=False),),
+        lambda lib, x: lib.bernoulli((x > 0).to(x.dtype)),
+        lambda x: x > 0,
+        differentiable=False,
+    ),
+    Row(
+        "bernoulli",
+        (Float("nm", gradient=False),),
+        lambda lib, x: lib.bernoulli(x, p=1.0),
+        lambda x: np.ones(x.shape),
+        differentiable=False,
+        note="p",
+    ),
+    Row(
+        "poisson",
+        (Float("nm", gradient=False),),
+        lambda lib, x: lib.poisson(x * 0),
+        lambda x: np.zeros(x.shape),
+        differentiable=False,
+    ),
+    Row(
+        "multinomial",
+        (),
+        lambda lib: lib.multinomial(lib.tensor([[0.0, 2.0], [1.0, 0.0]]), 2, True),
+        lambda: np.array([[1, 1], [0, 0]]),
+        differentiable=False,
+    ),
+    made("Tensor.uniform_", lambda lib: lib.ones(2, 3).uniform_(2, 2), lambda: np.full((2, 3), 2.0)),
+    made("Tensor.normal_", lambda lib: lib.ones(2, 3).normal_(2, 0), lambda: np.full((2, 3), 2.0)),
+    made(
+        "Tensor.bernoulli_",
+        lambda lib: lib.ones(2, 3).bernoulli_(lib.tensor([0.0, 1.0, 0.0])),
+        lambda: np.array([[0.0, 1, 0]] * 2),
+    ),
+    made("Tensor.exponential_", lambda lib: lib.ones(2, 3).exponential_() * 0, lambda: np.zeros((2, 3))),
+    made("Tensor.random_", lambda lib: lib.ones(2, 3).random_(4, 5), lambda: np.full((2, 3), 4.0)),
+    # dtypes
+    Row(
+        "Tensor.to", ("nm",), lambda lib, x: x.to(lib.float64).to("cpu", x.dtype), lambda x: x, ("int32",), special=True
+    ),
+    Row(
+        "Tensor.to",
+        ("nm", Float("k", gradient=False)),
+        lambda lib, x, y: (x.to(y) * 2).to(y.dtype, copy=True),
+        lambda x, y: x * 2,
+        note="other",
+    ),
+    Row(
+        "Tensor.double",
+        ("nm",),
+        lambda lib, x: (x.double() * 2).to(x.dtype),
+        lambda x: x * 2,
+        ("float16", "int64"),
+        special=True,
+    ),
+    Row("Tensor.float", (Int("nm"),), lambda lib, x: x.float(), lambda x: x, differentiable=False),
+    Row("Tensor.half", (Int("nm"),), lambda lib, x: x.half(), lambda x: x, differentiable=False),
+    Row("Tensor.long", ("nm",), lambda lib, x: x.long(), np.trunc, ("float16", "uint8"), differentiable=False),
+    Row("Tensor.int", ("nm",), lambda lib, x: x.int(), np.trunc, ("float16",), differentiable=False),
+    Row("Tensor.short", ("nm",), lambda lib, x: x.short(), np.trunc, ("float16",), differentiable=False),
+    Row("Tensor.char", ("nm",), lambda lib, x: x.char(), np.trunc, ("float16",), differentiable=False),
+    Row("Tensor.byte", (Int("nm"),), lambda lib, x: x.byte(), lambda x: x, differentiable=False),
+    Row(
+        "Tensor.bool",
+        ("nm",),
+        lambda lib, x: x.bool(),
+        lambda x: x != 0,
+        ("float16", "uint8"),
+        differentiable=False,
+        special=True,
+    ),
+    Row("Tensor.type", ("nm",), lambda lib, x: x.type("torch.LongTensor"), np.trunc, differentiable=False),
+    Row("Tensor.type_as", ("nm", Bool("k")), lambda lib, x, y: x.type_as(y), lambda x, y: x != 0, differentiable=False),
+    Row(
+        "is_floating_point", ("n",), lambda lib, x: float(lib.is_floating_point(x)), lambda x: 1.0, differentiable=False
+    ),
+    Row("is_complex", ("n",), lambda lib, x: float(lib.is_complex(x)), lambda x: 0.0, differentiable=False),
+]

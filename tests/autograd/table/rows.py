@@ -1,6 +1,7 @@
 """A row says how to call a function, what numpy says of it, and what holds: the form of the table of functions.
 
 Sizes are letters, the same in all arguments of a row: `Row("mm", ("nk", "km"), ...)` draws an (n, k) and a (k, m) array.
+A digit is a size that stays.
 `tests/autograd/test_functions.py` runs every row against numpy and differences, `tests/oracle/test_functions.py` runs
 the same rows, on drawn sizes, against PyTorch: `call` gets the library, `trainkit` or `torch`, before the tensors.
 """
@@ -95,7 +96,7 @@ class Row:
     @property
     def letters(self) -> list[str]:
         """The letters of all arguments, in order."""
-        return sorted({letter for arg in self.args for letter in arg.letters})
+        return sorted({letter for arg in self.args for letter in arg.letters if not letter.isdigit()})
 
 
 def draw(
@@ -114,7 +115,7 @@ def draw(
     rng = np.random.default_rng(seed)
     arrays = []
     for arg in row.args:
-        shape = tuple(sizes[letter] for letter in arg.letters)
+        shape = tuple(int(letter) if letter.isdigit() else sizes[letter] for letter in arg.letters)
         count = int(np.prod(shape))
         high = sizes[arg.high] if isinstance(arg.high, str) else arg.high
         if arg.kind == "bool":

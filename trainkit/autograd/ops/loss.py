@@ -11,37 +11,79 @@ from trainkit.autograd.ops.index import gather
 from trainkit.autograd.ops.reduce import sum
 from trainkit.autograd.ops.shape import reshape
 
-__all__ = ["cross_entropy", "cross_entropy_grad", "log_softmax", "softmax"]
+__all__ = ["cross_entropy", "cross_entropy_grad", "log_softmax", "log_softmax_grad", "softmax", "softmax_grad"]
 
 
 @op
 def log_softmax(ctx: Any, x: Any, dim: int) -> Any:
     """The logarithm of softmax along `dim`."""
-    shifted = x - x.max(axis=dim, keepdims=True)
-    out = shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
+    out = _along(kernels.log_softmax, dim, x)
     ctx.save(out, dim)
     return out
 
 
 @log_softmax.backward
 def _(ctx: Any, grad: Any) -> Any:
-    out, dim = ctx.saved
-    return grad - exp(out) * sum(grad, (dim,), True)
+    return log_softmax_grad(grad, *ctx.saved)
+
+
+@op
+def log_softmax_grad(ctx: Any, grad: Any, out: Any, dim: int) -> Any:
+    """The gradient of log_softmax's input, from its output."""
+    ctx.save(grad, out, dim)
+    return _along(kernels.log_softmax_grad, dim, grad, out)
+
+
+@log_softmax_grad.backward
+def _(ctx: Any, outer: Any) -> Any:
+    grad, out, dim = ctx.saved
+    dims = (dim,) if out.ndim else ()
+    weighed = outer * exp(out)
+    return outer - sum(weighed, dims, True), -(weighed * sum(grad, dims, True))
 
 
 @op
 def softmax(ctx: Any, x: Any, dim: int) -> Any:
     """Exponentials along `dim`, divided by their sum."""
-    powers = np.exp(x - x.max(axis=dim, keepdims=True))
-    out = powers / powers.sum(axis=dim, keepdims=True)
+    out = _along(kernels.softmax, dim, x)
     ctx.save(out, dim)
     return out
 
 
 @softmax.backward
 def _(ctx: Any, grad: Any) -> Any:
-    out, dim = ctx.saved
-    return out * (grad - sum(grad * out, (dim,), True))
+    return softmax_grad(grad, *ctx.saved)
+
+
+@op
+def softmax_grad(ctx: Any, grad: Any, out: Any, dim: int) -> Any:
+    """The gradient of softmax's input, from its output."""
+    ctx.save(grad, out, dim)
+    return _along(kernels.softmax_grad, dim, grad, out)
+
+
+@softmax_grad.backward
+def _(ctx: Any, outer: Any) -> Any:
+    grad, out, dim = ctx.saved
+    dims = (dim,) if out.ndim else ()
+    mean, outer_mean = sum(grad * out, dims, True), sum(outer * out, dims, True)
+    return out * (outer - outer_mean), outer * (grad - mean) - grad * outer_mean
+
+
+def _along(function: Any, dim: int, *arrays: Any) -> Any:
+    """Run a kernel of rows along `dim` of arrays of one shape."""
+    x = np.asarray(arrays[0])
+    shape, dtype, last = x.shape, x.dtype, x.ndim - 1
+    if x.size == 0:
+        return np.empty(shape, dtype)
+    if dtype == np.float16:
+        arrays = tuple([array.astype(np.float32) for array in arrays])
+    if dim >= last:
+        size = shape[-1] if shape else 1
+        return function(*[np.reshape(array, (-1, size)) for array in arrays]).reshape(shape).astype(dtype, copy=False)
+    rows = [np.moveaxis(array, dim, -1) for array in arrays]
+    out = function(*[array.reshape(-1, shape[dim]) for array in rows]).reshape(rows[0].shape)
+    return np.ascontiguousarray(np.moveaxis(out, -1, dim), dtype)
 
 
 @op

@@ -1,4 +1,4 @@
-"""Ops that move elements without changing them: what is a view in PyTorch is a view here."""
+"""Ops that give the elements another shape or order: what is a view in PyTorch is a view here."""
 
 import math
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from trainkit.autograd.op import op, view_op
-from trainkit.autograd.ops.broadcast import broadcast_to
-from trainkit.errors import ArgumentError, IndexRangeError, ShapeError
+from trainkit.autograd.ops.broadcast import broadcast_to, sum_to
+from trainkit.autograd.size import integer
+from trainkit.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 
 __all__ = [
-    "cat",
     "clone",
     "contiguous",
     "expand",
@@ -20,32 +20,37 @@ __all__ = [
     "normalize_dim",
     "normalize_dims",
     "permute",
+    "repeat",
     "reshape",
     "squeeze",
-    "stack",
+    "sum_to_size",
     "transpose",
     "unsqueeze",
     "view",
+    "view_dtype",
 ]
 
 
-def normalize_dim(dim: int, ndim: int) -> int:
+def normalize_dim(dim: Any, ndim: int) -> int:
     """Return `dim` counted from the front.
 
     Raises:
         IndexRangeError: `dim` is outside [-ndim, ndim - 1].
     """
+    if type(dim) is not int:
+        dim = integer(dim, "a dimension")
     low = -max(ndim, 1)
     if not low <= dim < -low:
         raise IndexRangeError(f"dimension {dim} is out of range; a tensor of {ndim} dimensions has [{low}, {-low - 1}]")
     return dim - low if dim < 0 else dim
 
 
-def normalize_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+def normalize_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     """Return the dimensions that `dim` names, counted from the front; all of them for None or ()."""
-    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+    several = isinstance(dim, (tuple, list))
+    if dim is None or (several and len(dim) == 0):
         return tuple(range(ndim))
-    dims = tuple(normalize_dim(d, ndim) for d in ((dim,) if isinstance(dim, int) else dim))
+    dims = tuple([normalize_dim(d, ndim) for d in (dim if several else (dim,))])
     if len(set(dims)) != len(dims):
         raise ArgumentError(f"a dimension is named twice in dim={dim}")
     return () if ndim == 0 else dims
@@ -57,11 +62,7 @@ def reshape(ctx: Any, x: Any, shape: tuple[int, ...]) -> Any:
     try:
         return x.reshape(shape)
     except ValueError:
-        known = math.prod(size for size in shape if size != -1)
-        raise ShapeError(
-            f"cannot view shape {x.shape} ({x.size} elements) as {tuple(shape)} "
-            f"({'a multiple of ' if -1 in shape else ''}{known} elements)"
-        ) from None
+        raise _does_not_fit(x, shape) from None
 
 
 @reshape.backward
@@ -72,36 +73,79 @@ def _(ctx: Any, grad: Any) -> Any:
 def view(x: Any, shape: tuple[int, ...]) -> Any:
     """Reshape without a copy; raises where the layout in memory does not allow it."""
     out = reshape(x, shape)
-    if out.numel() and out.base is None:
+    array, base = out.array, x.array
+    if array.size and not np.may_share_memory(array, base):
+        strides = tuple([stride // base.itemsize for stride in base.strides])
         raise ShapeError(
-            f"view({shape}) of a tensor of shape {x.shape} and strides {x.stride()} would need a copy; use reshape()"
+            f"view({shape}) of a tensor of shape {base.shape} and strides {strides} would need a copy; use reshape()"
         )
     return out
 
 
+def _does_not_fit(x: Any, shape: tuple[int, ...]) -> ShapeError:
+    known = math.prod(size for size in shape if size != -1)
+    if shape.count(-1) > 1:
+        reason = "only one size can be -1"
+    elif -1 in shape and known == 0:
+        reason = "beside a 0 any size would do for -1; give the size itself"
+    else:
+        reason = f"that has {'a multiple of ' if -1 in shape else ''}{known} elements"
+    return ShapeError(f"cannot view shape {x.shape} ({x.size} elements) as {tuple(shape)}: {reason}")
+
+
+@view_op
+def view_dtype(ctx: Any, x: Any, dtype: np.dtype[Any]) -> Any:
+    """Take the same bytes for numbers of another dtype; without a gradient, as in PyTorch."""
+    try:
+        return x.view(dtype)
+    except ValueError:
+        raise DTypeError(
+            f"cannot view a {x.dtype} tensor of shape {x.shape} as {dtype}: where the sizes of the elements differ, "
+            "the last dimension must lie in order in memory and hold a whole number of the new elements; use "
+            f".to({str(dtype)!r}) to convert the values"
+        ) from None
+
+
 def expand(x: Any, sizes: tuple[int, ...]) -> Any:
     """Broadcast to `sizes` as a view; -1 keeps a size."""
-    extra = len(sizes) - x.ndim
-    return broadcast_to(
-        x, tuple(x.shape[i - extra] if size == -1 and i >= extra else size for i, size in enumerate(sizes))
-    )
+    if -1 in sizes:
+        shape = x.shape
+        extra = len(sizes) - len(shape)
+        if -1 in sizes[: max(extra, 0)]:
+            raise ShapeError(f"cannot expand shape {shape} to {sizes}: -1 keeps a size, and the first {extra} are new")
+        sizes = tuple([shape[i - extra] if size == -1 and extra >= 0 else size for i, size in enumerate(sizes)])
+    return broadcast_to(x, sizes)
 
 
-def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Join the dimensions from `start_dim` to `end_dim` into one."""
-    start, end = normalize_dim(start_dim, x.ndim), normalize_dim(end_dim, x.ndim)
+def sum_to_size(input: Any, size: tuple[int, ...]) -> Any:
+    """Sum to `size`, from which `input` could have been broadcast."""
+    shape = input.shape
+    extra = len(shape) - len(size)
+    if extra < 0 or any(wanted not in (1, given) for wanted, given in zip(size, shape[extra:], strict=True)):
+        raise ShapeError(f"cannot sum shape {shape} to {size}: from the right, each size must be equal or 1")
+    return sum_to(input, size)
+
+
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Join the dimensions from `start_dim` to `end_dim` into one: a view where the layout allows it, else a copy."""
+    shape = tuple(input.shape) or (1,)
+    start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
     if start > end:
-        raise ArgumentError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
-    shape = tuple(x.shape) or (1,)
-    return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+        raise ShapeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
+    if start == end and len(shape) == input.ndim:
+        return input
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 @view_op
 def permute(ctx: Any, x: Any, dims: tuple[int, ...]) -> Any:
-    order = tuple(normalize_dim(dim, x.ndim) for dim in dims)
+    order = [normalize_dim(dim, x.ndim) for dim in dims]
     if sorted(order) != list(range(x.ndim)):
         raise ShapeError(f"permute of a tensor of {x.ndim} dimensions needs each of them once, got {tuple(dims)}")
-    ctx.save(tuple(np.argsort(order).tolist()))
+    back = [0] * len(order)
+    for place, dim in enumerate(order):
+        back[dim] = place
+    ctx.save(tuple(back))
     return x.transpose(order)
 
 
@@ -110,32 +154,80 @@ def _(ctx: Any, grad: Any) -> Any:
     return permute(grad, ctx.saved[0])
 
 
-def transpose(x: Any, dim0: int, dim1: int) -> Any:
+@view_op
+def transpose(ctx: Any, x: Any, dim0: int, dim1: int) -> Any:
     """Swap two dimensions."""
-    order = list(range(x.ndim))
     first, second = normalize_dim(dim0, x.ndim), normalize_dim(dim1, x.ndim)
-    if order:
-        order[first], order[second] = second, first
-    return permute(x, tuple(order))
+    ctx.save(first, second)
+    return x.swapaxes(first, second) if x.ndim else x.reshape(())
 
 
-def movedim(x: Any, source: int, destination: int) -> Any:
-    """Move one dimension to another place."""
-    order = list(range(x.ndim))
-    order.insert(normalize_dim(destination, x.ndim), order.pop(normalize_dim(source, x.ndim)))
-    return permute(x, tuple(order))
+@transpose.backward
+def _(ctx: Any, grad: Any) -> Any:
+    return transpose(grad, *ctx.saved)
 
 
-def squeeze(x: Any, dim: int | Sequence[int] | None = None) -> Any:
-    """Drop the dimensions of size 1, or those of `dim` that are."""
-    dims = normalize_dims(dim, x.ndim)
-    return reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in dims or size != 1))
+def movedim(input: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Move dimensions to other places, as a view; the others keep their order."""
+    ndim = input.ndim
+    if type(source) is int and type(destination) is int and ndim:
+        order = list(range(ndim))
+        order.insert(normalize_dim(destination, ndim), order.pop(normalize_dim(source, ndim)))
+        return permute(input, tuple(order))
+    start = [normalize_dim(dim, ndim) for dim in (source if isinstance(source, (tuple, list)) else (source,))]
+    end = [normalize_dim(d, ndim) for d in (destination if isinstance(destination, (tuple, list)) else (destination,))]
+    if len(start) != len(end) or len(set(start)) != len(start) or len(set(end)) != len(end):
+        raise ShapeError(
+            f"movedim needs as many sources as destinations, none twice, got source={source} and "
+            f"destination={destination}"
+        )
+    if not ndim:
+        return permute(input, ())
+    order = [dim for dim in range(ndim) if dim not in start]
+    for place, dim in sorted(zip(end, start, strict=True)):
+        order.insert(place, dim)
+    return permute(input, tuple(order))
 
 
-def unsqueeze(x: Any, dim: int) -> Any:
-    """Insert a dimension of size 1 at `dim`."""
-    at = normalize_dim(dim, x.ndim + 1)
-    return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
+def squeeze(input: Any, dim: int | Sequence[int] | None = None) -> Any:
+    """Drop the dimensions of size 1, or those of `dim` that are, as a view."""
+    shape = input.shape
+    if dim is None:
+        return reshape(input, tuple([size for size in shape if size != 1]))
+    dims = () if isinstance(dim, (tuple, list)) and not dim else normalize_dims(dim, len(shape))
+    return reshape(input, tuple([size for i, size in enumerate(shape) if size != 1 or i not in dims]))
+
+
+def unsqueeze(input: Any, dim: int) -> Any:
+    """Insert a dimension of size 1 at `dim`, as a view."""
+    shape = input.shape
+    at = normalize_dim(dim, len(shape) + 1)
+    return reshape(input, (*shape[:at], 1, *shape[at:]))
+
+
+@op
+def repeat(ctx: Any, x: Any, repeats: tuple[int, ...]) -> Any:
+    """Lay `repeats` copies of `x` side by side along each dimension; further dimensions come in front."""
+    extra = len(repeats) - x.ndim
+    if extra < 0 or any(count < 0 for count in repeats):
+        raise ShapeError(
+            f"repeat of a tensor of shape {x.shape} needs at least {x.ndim} counts, one for each dimension, none "
+            f"negative; got {repeats}"
+        )
+    sizes = (1,) * extra + x.shape
+    # Between the copies lies a dimension of its own: (r1, s1, r2, s2, ...)
+    many = tuple([part for pair in zip(repeats, sizes, strict=True) for part in pair])
+    once = tuple([part for size in sizes for part in (1, size)])
+    ctx.save(x.shape, many, once)
+    out = np.empty(many, x.dtype)
+    out[...] = x.reshape(once)
+    return out.reshape([count * size for count, size in zip(repeats, sizes, strict=True)])
+
+
+@repeat.backward
+def _(ctx: Any, grad: Any) -> Any:
+    shape, many, once = ctx.saved
+    return reshape(sum_to(reshape(grad, many), once), shape)
 
 
 @op
@@ -150,35 +242,4 @@ def _(ctx: Any, grad: Any) -> Any:
 
 def contiguous(x: Any) -> Any:
     """Return `x` if its elements lie in order in memory, else a copy whose elements do."""
-    return x if x.is_contiguous() else clone(x)
-
-
-@op
-def cat(ctx: Any, dim: int, *tensors: Any) -> Any:
-    shapes = [x.shape for x in tensors]
-    if not tensors:
-        raise ArgumentError("cat needs at least one tensor, got none")
-    at = normalize_dim(dim, tensors[0].ndim)
-    try:
-        out = np.concatenate(tensors, axis=at)
-    except ValueError:
-        raise ShapeError(
-            f"cat along dimension {dim} needs shapes that agree in every other one, got {shapes}"
-        ) from None
-    ctx.save(at, tuple(shape[at] for shape in shapes))
-    return out
-
-
-@cat.backward
-def _(ctx: Any, grad: Any) -> Any:
-    at, sizes = ctx.saved
-    gradients, start = [], 0
-    for size in sizes:
-        gradients.append(grad[(slice(None),) * at + (slice(start, start + size),)])
-        start += size
-    return None, *gradients
-
-
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Join tensors of one shape along a new dimension."""
-    return cat(dim, *[unsqueeze(x, dim) for x in tensors])
+    return x if x.array.flags.c_contiguous else clone(x)

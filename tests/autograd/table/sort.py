@@ -1,7 +1,0 @@
-"""Functions of the family sort."""
-
-from tests.autograd.table.rows import Row
-
-__all__ = ["ROWS"]
-
-ROWS: list[Row] = []
