@@ -180,7 +180,7 @@ def _unary(this: Op) -> Callable[[Any], Any]:
 
 
 def binary(this: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Make the function of an elementwise op of two arguments: two tensors of one dtype, or a tensor and a number.
+    """Make the function of an op of two arguments: two tensors of one dtype, or a tensor and a number.
 
     What `run` does, written out for speed; other arguments take the way of `otherwise`.
     """
@@ -207,11 +207,14 @@ def binary(this: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any
             return otherwise(x, y)
         try:
             if not wanted or not mode.enabled or this.rule is None:
-                return wrap(forward(UNRECORDED, a, b))
+                out = forward(UNRECORDED, a, b)
+                return tuple(map(wrap, out)) if type(out) is tuple else wrap(out)
             node = Node(this, (x.node or (x if x.needs_grad else None), edge))
             out = forward(node, a, b)
         except ValueError:
             return otherwise(x, y)  # which says what is wrong
+        if type(out) is tuple:
+            return _finish(node, (x, y), out[0]), *map(wrap, out[1:])
         result = wrap(out, node)
         saved = node.saved
         if saved:
@@ -242,13 +245,20 @@ def op(forward: Callable[..., Any]) -> OpFunction:
             needs. An op of several results returns a tuple; gradients flow through the first alone.
     """
     this = Op(forward.__name__, forward)
-    if len(inspect.signature(forward).parameters) == 2:
+    parameters = list(inspect.signature(forward).parameters.values())
+    arguments = -1 if parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL else len(parameters) - 1
+    if arguments == 1:
         return register(this, _unary(this))
 
     def call(*args: Any) -> Any:
         return run(this, args)
 
-    return register(this, call)
+    def otherwise(x: Any, y: Any) -> Any:
+        if isinstance(x, TensorBase) or isinstance(y, TensorBase):
+            return run(this, (x, y))
+        return forward(UNRECORDED, x, y)
+
+    return register(this, binary(this, otherwise) if arguments == 2 else call)
 
 
 def view_op(forward: Callable[..., Any]) -> OpFunction:

@@ -7,11 +7,15 @@ from trainkit.kernels.jit import Array, kernel, parallel_kernel
 
 __all__ = ["CHUNK", "dropout", "relu", "relu_grad"]
 
+FEW = 1 << 10  # elements up to which numpy is quicker than the call of a kernel
+ZERO = {"f": np.zeros((), "f"), "d": np.zeros((), "d")}  # an array: numpy is slow to make one of a number
 CHUNK = 1 << 15  # elements a task; one chunk or less runs on the calling thread, where a launch would cost more
 
 
 def relu(x: Array) -> Array:
     """max(x, 0), of any shape; NaN stays NaN."""
+    if x.size <= FEW:
+        return np.asarray(np.maximum(x, ZERO[x.dtype.char]))
     x = np.ascontiguousarray(x).reshape(x.shape)
     out = np.empty(x.shape, x.dtype)
     if x.size <= CHUNK:

@@ -38,8 +38,11 @@ def matmul(input: Any, other: Any) -> Any:
     (5, 2, 4)
     """
     try:
-        if input.ndim == 2 and other.ndim == 2:
+        if input.array.ndim == 2 and other.array.ndim == 2:  # by far the most frequent, and quick to see
             return mm(input, other)
+    except AttributeError:
+        pass
+    try:
         ranks = input.ndim, other.ndim
     except AttributeError:
         raise ArgumentError(
@@ -50,6 +53,8 @@ def matmul(input: Any, other: Any) -> Any:
             f"matmul needs at least one dimension on both sides, got shapes {_shape(input)} and {_shape(other)}; "
             "a product with a number is written with *"
         )
+    if ranks == (2, 2):
+        return mm(input, other)
     if ranks == (1, 1):
         return dot(input, other)
     if ranks == (1, 2):
