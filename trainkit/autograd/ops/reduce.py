@@ -60,6 +60,9 @@ def sum_all(ctx: Any, x: Any) -> Any:
     return kernels.total(x)
 
 
+sum_all.op.title = "Sum"  # what users see of it
+
+
 @sum_all.backward
 def _(ctx: Any, grad: Any) -> Any:
     return broadcast_to(grad, ctx.saved[0])
