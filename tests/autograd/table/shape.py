@@ -72,6 +72,7 @@ WHOLE = [
     *both("movedim", "nmk", lambda x: np.moveaxis(x, 0, 2), 0, -1),
     *both("movedim", "nmkh", lambda x: np.moveaxis(x, (3, 0), (0, 2)), (3, 0), (0, 2), note="several"),
     *both("moveaxis", "nmk", lambda x: np.moveaxis(x, 2, 0), 2, 0),
+    Row("detach", ("nm",), lambda lib, x: lib.detach(x), np.copy, differentiable=False),
     *both("clone", "nm", np.copy),
     *both("clone", "", np.copy, note="scalar"),
     row("Tensor.contiguous", "nm", lambda lib, x: x.t().contiguous(), np.transpose),

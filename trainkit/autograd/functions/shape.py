@@ -22,6 +22,7 @@ __all__ = [
     "broadcast_shapes",
     "broadcast_to",
     "clone",
+    "detach",
     "flatten",
     "moveaxis",
     "movedim",
@@ -39,6 +40,11 @@ __all__ = [
 ]
 
 moveaxis = movedim
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory without history; changes in place of either are seen by the version check of both."""
+    return input.detach()
 
 
 def reshape(input: Tensor, shape: Sequence[int]) -> Tensor:

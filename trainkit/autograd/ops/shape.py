@@ -240,6 +240,6 @@ def _(ctx: Any, grad: Any) -> Any:
     return grad
 
 
-def contiguous(x: Any) -> Any:
+def contiguous(x: Any, memory_format: Any = None) -> Any:
     """Return `x` if its elements lie in order in memory, else a copy whose elements do."""
     return x if x.array.flags.c_contiguous else clone(x)
