@@ -119,23 +119,28 @@ def np_windows(x: Any, window: Any, fill: float = -np.inf) -> Any:
     return views.reshape(*views.shape[:4], kh * kw)
 
 
-def np_conv(x: Any, weight: Any, bias: Any, stride: Any, padding: Any) -> Any:
-    windows = np_windows(x, (weight.shape[2:], stride, padding), 0.0)
-    c, k = windows.shape[1], windows.shape[4]
-    out = np.einsum("nchwk,fck->nfhw", windows, weight.reshape(len(weight), c, k))
+def np_conv(x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any = (1, 1), groups: int = 1) -> Any:
+    F, C, kh, kw = weight.shape
+    spread = np.zeros((F, C, (kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1), weight.dtype)
+    spread[:, :, :: dilation[0], :: dilation[1]] = weight
+    windows = np_windows(x, (spread.shape[2:], stride, padding), 0.0)
+    n, _, h, w, k = windows.shape
+    out = np.einsum("ngchwk,gfck->ngfhw", windows.reshape(n, groups, C, h, w, k), spread.reshape(groups, -1, C, k))
+    out = out.reshape(n, F, h, w)
     return out if bias is None else out + bias[:, None, None]
 
 
-def np_conv_grad_input(grad: Any, weight: Any, x_shape: Any, stride: Any, padding: Any) -> Any:
+def np_conv_grad_input(grad: Any, weight: Any, x_shape: Any, *how: Any) -> Any:
     """The transpose of the convolution, by its action on every unit image."""
     units = np.eye(int(np.prod(x_shape[1:]))).reshape(-1, *x_shape[1:])
-    images = np_conv(units, weight, None, stride, padding)
+    images = np_conv(units, weight, None, *how)[:, :, : grad.shape[2], : grad.shape[3]]
     return np.einsum("nfhw,ufhw->nu", grad, images).reshape(x_shape)
 
 
-def np_conv_grad_weight(grad: Any, x: Any, weight_shape: Any, stride: Any, padding: Any) -> Any:
-    windows = np_windows(x, (weight_shape[2:], stride, padding), 0.0)
-    return np.einsum("nfhw,nchwk->fck", grad, windows).reshape(weight_shape)
+def np_conv_grad_weight(grad: Any, x: Any, weight_shape: Any, *how: Any) -> Any:
+    """The transpose too, by its action on every unit filter."""
+    units = np.eye(int(np.prod(weight_shape))).reshape(-1, *weight_shape)
+    return np.array([(np_conv(x, unit, None, *how) * grad).sum() for unit in units]).reshape(weight_shape)
 
 
 def np_batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Any:
@@ -196,32 +201,39 @@ def pool_rows(window: Any, note: str) -> list[Row]:
     ]
 
 
-def conv_rows(stride: Any, padding: Any, kernel: Any, note: str) -> list[Row]:
-    x, weight = (2, 3, 7, 6), (5, 3, *kernel)
-    out = np_conv(np.zeros(x), np.zeros(weight), None, stride, padding).shape
+def conv_rows(
+    stride: Any, padding: Any, kernel: Any, note: str, dilation: Any = (1, 1), groups: int = 1, filters: int = 5
+) -> list[Row]:
+    x, weight, how = (2, 3, 7, 6), (filters, 3 // groups, *kernel), (stride, padding, dilation, groups)
+    out = np_conv(np.zeros(x), np.zeros(weight), None, *how).shape
     return [
         Row(
             "conv2d",
-            lambda x, w, b: conv.conv2d(x, w, b, stride, padding),
-            [x, weight, (5,)],
-            lambda x, w, b: np_conv(x, w, b, stride, padding),
+            lambda x, w, b: conv.conv2d(x, w, b, *how),
+            [x, weight, (filters,)],
+            lambda x, w, b: np_conv(x, w, b, *how),
             note=note,
         ),
         Row(
             "conv2d_grad_input",
-            lambda g, w: conv.conv2d_grad_input(g, w, x, stride, padding),
+            lambda g, w: conv.conv2d_grad_input(g, w, x, *how),
             [out, weight],
-            lambda g, w: np_conv_grad_input(g, w, x, stride, padding),
+            lambda g, w: np_conv_grad_input(g, w, x, *how),
             note=note,
         ),
         Row(
             "conv2d_grad_weight",
-            lambda g, v: conv.conv2d_grad_weight(g, v, weight, stride, padding),
+            lambda g, v: conv.conv2d_grad_weight(g, v, weight, *how),
             [out, x],
-            lambda g, v: np_conv_grad_weight(g, v, weight, stride, padding),
+            lambda g, v: np_conv_grad_weight(g, v, weight, *how),
             note=note,
         ),
     ]
+
+
+def np_transposed(g: Any, w: Any) -> Any:
+    """The transpose into an image that the convolution would make larger than `g`."""
+    return np_conv_grad_input(g, w, (2, 3, 5, 6), (1, 1), (0, 0), (2, 2), 1)
 
 
 ROWS = [
@@ -337,7 +349,11 @@ ROWS = [
     *conv_rows((1, 1), (0, 0), (3, 3), "plain"),
     *conv_rows((2, 1), (1, 2), (3, 2), "strided"),
     *conv_rows((1, 1), (0, 0), (1, 1), "1x1"),
+    *conv_rows((1, 2), (1, 2), (2, 3), "dilated", dilation=(2, 2)),
+    *conv_rows((2, 2), (1, 1), (3, 3), "depthwise", groups=3, filters=6),
+    Row("conv2d_grad_input", lambda g, w: conv.conv2d_grad_input(g, w, (2, 3, 5, 6), (1, 1), (0, 0), (2, 2)), [(2, 4, 2, 1), (4, 3, 2, 2)], np_transposed, note="smaller"),
     Row("channel_sum", conv.channel_sum, [(2, 3, 4, 5)], lambda x: x.sum((0, 2, 3))),
+    Row("channel_sum", conv.channel_sum, [(4, 3)], lambda x: x.sum(0), note="matrix"),
     *pool_rows(WINDOW, "tiles"),
     *pool_rows(OVERLAP, "overlap"),
     Row("batch_norm", lambda x, w, b: norm.batch_norm(x, w, b, 1e-5)[0], [(3, 2, 4, 3), (2,), (2,)], np_batch_norm),

@@ -5,49 +5,65 @@ from hypothesis import strategies as st
 from kernel_twins import DTYPES, assert_close, draw
 
 from trainkit import kernels
+from trainkit.kernels import conv, conv_tiles
+from trainkit.kernels.simd import ROWS
 
 
-def windows(x, kernel_size, stride, padding):
+def windows(x, kernel_size, stride, padding, dilation=(1, 1)):
     padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
-    view = np.lib.stride_tricks.sliding_window_view(padded, kernel_size, axis=(2, 3))
-    return view[:, :, :: stride[0], :: stride[1]]
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation, strict=True)]
+    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(2, 3))
+    return view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
 
 
-def conv2d_twin(x, weight, bias, stride, padding):
-    out = np.einsum("nchwij,fcij->nfhw", windows(x, weight.shape[2:], stride, padding), weight)
+def grouped(x, groups):
+    return x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
+
+
+def conv2d_twin(x, weight, bias, stride, padding, dilation=(1, 1), groups=1):
+    views = grouped(windows(x, weight.shape[2:], stride, padding, dilation), groups)
+    filters = weight.reshape(groups, -1, *weight.shape[1:])
+    out = np.einsum("ngchwij,gfcij->ngfhw", views, filters).reshape(len(x), len(weight), *views.shape[3:5])
     return out if bias is None else out + bias[:, None, None]
 
 
-def grad_input_twin(grad, weight, shape, stride, padding):
+def grad_input_twin(grad, weight, shape, stride, padding, dilation=(1, 1), groups=1):
     N, C, H, W = shape
     padded = np.zeros((N, C, H + 2 * padding[0], W + 2 * padding[1]))
     rows, columns = grad.shape[2] * stride[0], grad.shape[3] * stride[1]
+    filters = weight.reshape(groups, -1, *weight.shape[1:])
     for i in range(weight.shape[2]):
         for j in range(weight.shape[3]):
-            part = padded[:, :, i : i + rows : stride[0], j : j + columns : stride[1]]
-            part += np.einsum("nfhw,fc->nchw", grad, weight[:, :, i, j])
+            y, x = i * dilation[0], j * dilation[1]
+            part = padded[:, :, y : y + rows : stride[0], x : x + columns : stride[1]]
+            part += np.einsum("ngfhw,gfc->ngchw", grouped(grad, groups), filters[..., i, j]).reshape(part.shape)
     return padded[:, :, padding[0] : padding[0] + H, padding[1] : padding[1] + W]
 
 
-def check(dtype, N, C, H, W, F, kernel_size, stride, padding):
-    x, weight, bias = draw(dtype, N, C, H, W), draw(dtype, F, C, *kernel_size), draw(dtype, F)
+def check(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation=(1, 1), groups=1):
+    """C and F are those of one group."""
+    x, weight = draw(dtype, N, C * groups, H, W), draw(dtype, F * groups, C, *kernel_size)
+    bias = draw(dtype, F * groups)
     wide = [array.astype(np.float64) for array in (x, weight, bias)]
+    how = stride, padding, dilation, groups
     scale = (C * kernel_size[0] * kernel_size[1]) ** 0.5
-    out = kernels.conv2d(x, weight, bias, stride, padding)
+    out = kernels.conv2d(x, weight, bias, *how)
     assert out.dtype == dtype
-    assert_close(out, conv2d_twin(*wide, stride, padding), scale)
-    assert_close(kernels.conv2d(x, weight, None, stride, padding), conv2d_twin(*wide[:2], None, stride, padding), scale)
+    assert_close(out, conv2d_twin(*wide, *how), scale)
+    assert_close(kernels.conv2d(x, weight, None, *how), conv2d_twin(*wide[:2], None, *how), scale)
 
     grad = draw(dtype, *out.shape)
-    found = kernels.conv2d_grad_input(grad, weight, x.shape, stride, padding)
+    found = kernels.conv2d_grad_input(grad, weight, x.shape, *how)
     assert found.dtype == dtype
-    assert_close(found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, stride, padding), F * scale)
+    assert_close(found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, *how), F * scale)
 
-    found = kernels.conv2d_grad_weight(grad, x, weight.shape, stride, padding)
+    found = kernels.conv2d_grad_weight(grad, x, weight.shape, *how)
     assert found.dtype == dtype
-    expected = np.einsum("nchwij,nfhw->fcij", windows(wide[0], kernel_size, stride, padding), grad)
-    assert_close(found, expected, max(1, grad.size // F) ** 0.5)
-    assert_close(kernels.channel_sum(grad), grad.astype(np.float64).sum((0, 2, 3)), max(1, grad.size // F) ** 0.5)
+    views = grouped(windows(wide[0], kernel_size, stride, padding, dilation), groups)
+    expected = np.einsum("ngchwij,ngfhw->gfcij", views, grouped(grad, groups)).reshape(weight.shape)
+    assert_close(found, expected, max(1, grad.size // weight.shape[0]) ** 0.5)
+    terms = max(1, grad.size // weight.shape[0]) ** 0.5
+    assert_close(kernels.channel_sum(grad), grad.astype(np.float64).sum((0, 2, 3)), terms)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -67,33 +83,67 @@ def check(dtype, N, C, H, W, F, kernel_size, stride, padding):
         (2, 3, 4, 31, 7, (4, 4), (1, 1), (0, 0)),  # one row
         (2, 3, 31, 4, 8, (4, 4), (1, 1), (0, 0)),  # one column
         (0, 3, 8, 8, 4, (3, 3), (1, 1), (1, 1)),  # no image
+        (3, 40, 7, 7, 35, (3, 3), (1, 1), (1, 1)),  # small planes, many channels: panels and pixels
+        (5, 35, 9, 8, 64, (3, 3), (2, 2), (1, 1)),
+        (2, 96, 5, 5, 70, (1, 1), (2, 2), (0, 0)),
+        (1, 80, 3, 3, 33, (3, 3), (1, 1), (1, 1)),  # fewer pixels than a panel
     ],
 )
 def test_conv2d_and_both_gradients(dtype, N, C, H, W, F, kernel_size, stride, padding):
     check(dtype, N, C, H, W, F, kernel_size, stride, padding)
 
 
-@pytest.mark.parametrize("width", [7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 50, 97])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("N", "C", "H", "W", "F", "kernel_size", "stride", "padding", "dilation", "groups"),
+    [
+        (2, 3, 9, 10, 5, (3, 3), (1, 1), (2, 2), (2, 2), 1),
+        (2, 3, 11, 12, 9, (3, 2), (2, 3), (1, 3), (3, 2), 1),
+        (1, 2, 12, 13, 3, (4, 3), (2, 4), (0, 1), (2, 2), 2),  # a step and a dilation with a common factor
+        (2, 2, 13, 14, 9, (3, 3), (6, 4), (3, 0), (4, 6), 3),
+        (2, 33, 7, 7, 40, (3, 3), (1, 1), (2, 2), (2, 2), 2),
+        (2, 36, 9, 9, 33, (3, 3), (2, 2), (1, 1), (1, 1), 3),
+        (2, 4, 8, 8, 4, (3, 3), (1, 1), (1, 1), (1, 1), 8),
+        (3, 1, 9, 9, 1, (3, 3), (1, 1), (1, 1), (1, 1), 6),  # a filter for a channel
+        (3, 1, 10, 9, 1, (3, 3), (2, 2), (1, 1), (1, 1), 40),
+        (3, 1, 10, 30, 3, (5, 3), (2, 1), (2, 1), (1, 2), 5),
+        (2, 1, 7, 200, 2, (1, 7), (1, 1), (0, 3), (1, 1), 3),
+        (17, 1, 5, 5, 1, (3, 3), (1, 1), (1, 1), (1, 1), 3),
+        (0, 1, 5, 5, 1, (3, 3), (1, 1), (1, 1), (1, 1), 3),
+        (2, 64, 6, 6, 2, (3, 3), (1, 1), (1, 1), (1, 1), 1),  # many channels to few, and back
+    ],
+)
+def test_dilation_and_groups(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation, groups):
+    check(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation, groups)
+
+
+@pytest.mark.parametrize("width", [7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 50, 97, 127, 128, 129, 177])
 def test_widths_around_every_tile(width):
     for dtype in DTYPES:
         check(dtype, 1, 2, 3, width, 3, (3, 3), (1, 1), (1, 1))
+        check(dtype, 1, 2, 3, width, 9, (3, 3), (1, 1), (1, 1))
+        check(dtype, 1, 40, 2, width, 40, (2, 3), (1, 1), (1, 1))
 
 
-@pytest.mark.parametrize("filters", [1, 3, 4, 5, 7, 8, 9, 16, 17])
+@pytest.mark.parametrize("filters", [1, 3, 4, 5, 7, 8, 9, 16, 17, 47, 48, 49, 64, 65, 81])
 def test_filters_around_every_tile(filters):
     for dtype in DTYPES:
         check(dtype, 2, filters, 6, 6, filters, (2, 2), (1, 1), (0, 0))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_shape(data):
-    kernel_size, stride, padding = (
-        data.draw(st.tuples(st.integers(a, b), st.integers(a, b))) for a, b in ((1, 4), (1, 4), (0, 4))
+    kernel_size, stride, padding, dilation = (
+        data.draw(st.tuples(st.integers(a, b), st.integers(a, b))) for a, b in ((1, 4), (1, 4), (0, 4), (1, 4))
     )
-    H, W = (data.draw(st.integers(max(1, k - 2 * p), 14)) for k, p in zip(kernel_size, padding, strict=True))
-    N, C, F = (data.draw(st.integers(1, 5)) for _ in range(3))
-    check(np.float32, N, C, H, W, F, kernel_size, stride, padding)
+    H, W = (
+        data.draw(st.integers(max(1, (k - 1) * d + 1 - 2 * p), 14))
+        for k, p, d in zip(kernel_size, padding, dilation, strict=True)
+    )
+    N, groups = (data.draw(st.integers(1, 5)) for _ in range(2))
+    C, F = (data.draw(st.sampled_from([1, 2, 3, 5, 9, 32, 50])) for _ in range(2))
+    check(np.float32, N, C, H, W, F, kernel_size, stride, padding, dilation, groups)
 
 
 def test_arrays_that_are_not_contiguous():
@@ -115,15 +165,21 @@ def test_arrays_that_are_not_contiguous():
         )
 
 
-def test_the_same_bits_on_any_number_of_threads():
-    x, weight, bias = draw(np.float32, 19, 5, 13, 11), draw(np.float32, 10, 5, 3, 3), draw(np.float32, 10)
-    grad = draw(np.float32, 19, 10, 13, 11)
+@pytest.mark.parametrize(
+    ("C", "H", "F", "groups"),
+    [(5, 13, 10, 1), (64, 7, 64, 1), (40, 7, 48, 2), (12, 7, 12, 12)],
+    ids=["runs", "panels", "grouped", "depthwise"],
+)
+def test_the_same_bits_on_any_number_of_threads(C, H, F, groups):
+    x, weight, bias = draw(np.float32, 19, C, H, 11), draw(np.float32, F, C // groups, 3, 3), draw(np.float32, F)
+    grad = draw(np.float32, 19, F, H, 11)
+    how = (1, 1), (1, 1), (1, 1), groups
 
     def run():
         return (
-            kernels.conv2d(x, weight, bias, (1, 1), (1, 1)),
-            kernels.conv2d_grad_input(grad, weight, x.shape, (1, 1), (1, 1)),
-            kernels.conv2d_grad_weight(grad, x, weight.shape, (1, 1), (1, 1)),
+            kernels.conv2d(x, weight, bias, *how),
+            kernels.conv2d_grad_input(grad, weight, x.shape, *how),
+            kernels.conv2d_grad_weight(grad, x, weight.shape, *how),
             kernels.channel_sum(grad),
         )
 
@@ -136,6 +192,18 @@ def test_the_same_bits_on_any_number_of_threads():
         kernels.set_num_threads(many)
     for a, b, c in zip(first, second, alone, strict=True):
         assert a.tobytes() == b.tobytes() == c.tobytes()
+
+
+@pytest.mark.parametrize("way", ["runs", "panels", "pixels"])
+def test_every_way_gives_the_same(monkeypatch, way):
+    """The planner chooses by cost; each way is right for any shape that it may be given."""
+    panels, pixels = way == "panels", way == "pixels"
+    monkeypatch.setattr(conv_tiles, "_wants_panels", lambda *args: panels)
+    monkeypatch.setattr(conv, "wants_pixels", lambda filters, channels, plan: pixels and filters >= ROWS)
+    check(np.float32, 3, 5, 9, 30, 17, (3, 2), (1, 1), (1, 1))
+    check(np.float32, 2, 17, 11, 8, 40, (3, 3), (2, 3), (2, 1), (2, 3), 2)
+    check(np.float64, 2, 35, 5, 5, 16, (1, 1), (1, 1), (0, 0))
+    check(np.float32, 1, 130, 3, 50, 9, (2, 2), (1, 1), (0, 0))
 
 
 def test_nan_reaches_exactly_the_pixels_whose_window_holds_it():

@@ -21,13 +21,17 @@ from trainkit.kernels.reduce import total
 from trainkit.kernels.scan import recurrence
 from trainkit.kernels.select import masked, select
 from trainkit.kernels.special import special
-from trainkit.kernels.update import adam_step, sgd_step
+from trainkit.kernels.update import adam_step, lion_step, nadam_step, radam_step, sgd_step
+from trainkit.kernels.update_scaled import adadelta_step, adagrad_step, adamax_step, rmsprop_step
 
 __all__ = [
     "CacheInfo",
     "activation",
     "activation_grad",
+    "adadelta_step",
+    "adagrad_step",
     "adam_step",
+    "adamax_step",
     "add_rows",
     "batch_norm_apply",
     "batch_norm_grad",
@@ -43,6 +47,7 @@ __all__ = [
     "get_num_threads",
     "launch_layer",
     "linear",
+    "lion_step",
     "log_softmax",
     "log_softmax_grad",
     "masked",
@@ -52,9 +57,12 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_grad",
+    "nadam_step",
+    "radam_step",
     "recurrence",
     "relu",
     "relu_grad",
+    "rmsprop_step",
     "select",
     "set_num_threads",
     "sgd_step",

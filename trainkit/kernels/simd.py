@@ -1,19 +1,38 @@
-"""A register tile for kernels in plain Python: ROWS x columns LLVM vectors that stay in registers.
+"""A register tile for kernels in plain Python: rows x columns LLVM vectors that stay in registers.
 
-A tile is a numba value whose LLVM type is an array of vectors. `outer` and `inner` add products into it,
-`store` and `sums` write it out. LLVM breaks the array into single registers and lowers the vectors for SSE,
-AVX, AVX-512 and NEON, so that one source serves every CPU, and float32 and float64 alike. No index is
-checked: the caller answers for each.
+A tile is a numba value whose LLVM type is an array of vectors: ROWS of them high (`zero_tile`) or one (`zero_row`).
+`outer` and `inner` add products into it, `store` and `sums` write it out, `loaded` takes up again what was stored. LLVM
+breaks the array into single registers and lowers the vectors for SSE, AVX, AVX-512 and NEON, so that one source serves
+every CPU, and float32 and float64 alike. No index is checked: the caller answers for each.
+
+`copy` and its kin move runs of elements between flat arrays: a slice of an array would count a reference, which takes
+longer than to copy a short row.
 """
 
 from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["COLUMNS", "ROWS", "VECTOR_BYTES", "inner", "outer", "store", "sums", "zero_tile"]
+__all__ = [
+    "COLUMNS",
+    "ROWS",
+    "VECTOR_BYTES",
+    "begin",
+    "clear",
+    "copy",
+    "copy_strided",
+    "copy_vector",
+    "inner",
+    "loaded",
+    "outer",
+    "store",
+    "sums",
+    "zero_row",
+    "zero_tile",
+]
 
 
 def _machine() -> tuple[int, int]:
@@ -33,19 +52,19 @@ FUSE = ("contract", "nsz")  # a multiply and an add may become one instruction; 
 
 
 class _Tile(types.Type):
-    """The numba type of ROWS x columns vectors of a dtype."""
+    """The numba type of rows x columns vectors of a dtype."""
 
-    def __init__(self, dtype: types.Float, columns: int) -> None:
-        self.dtype, self.columns = dtype, columns
+    def __init__(self, dtype: types.Float, columns: int, rows: int = ROWS) -> None:
+        self.dtype, self.columns, self.rows = dtype, columns, rows
         self.lanes = VECTOR_BYTES * 8 // dtype.bitwidth
-        super().__init__(name=f"Tile({dtype}, {columns})")
+        super().__init__(name=f"Tile({dtype}, {columns}, {rows})")
 
 
 @register_model(_Tile)
 class _TileModel(models.PrimitiveModel):
     def __init__(self, manager, tile):
         vector = ir.VectorType(manager[tile.dtype].get_value_type(), tile.lanes)
-        super().__init__(manager, tile, ir.ArrayType(vector, ROWS * tile.columns))
+        super().__init__(manager, tile, ir.ArrayType(vector, tile.rows * tile.columns))
 
 
 class _Memory:
@@ -56,8 +75,11 @@ class _Memory:
         self.data = context.make_array(array_type)(context, builder, value=array).data
         self.element = self.data.type.pointee
 
+    def at(self, index):
+        return self.builder.gep(self.data, [index])
+
     def _pointer(self, index, type):
-        return self.builder.bitcast(self.builder.gep(self.data, [index]), type.as_pointer())
+        return self.builder.bitcast(self.at(index), type.as_pointer())
 
     def load(self, index, type=None):
         return self.builder.load(self._pointer(index, type or self.element), align=self.bytes)
@@ -83,7 +105,7 @@ def _splat(builder, number, lanes):
 
 def _add_products(builder, tile_type, tile, left, right):
     """tile[r, c] += left[r] * right[c], vector by vector."""
-    for r in range(ROWS):
+    for r in range(tile_type.rows):
         for c in range(tile_type.columns):
             at = r * tile_type.columns + c
             product = builder.fmul(left[r], right[c], flags=FUSE)
@@ -104,6 +126,17 @@ def zero_tile(typingctx, array, columns):
 
 
 @in_kernels
+def zero_row(typingctx, array, columns):
+    """A tile of zeros that is one vector high: for the products of a single row."""
+    tile_type = _Tile(array.dtype, columns.literal_value, 1)
+
+    def generate(context, builder, signature, args):
+        return ir.Constant(context.get_value_type(tile_type), None)
+
+    return tile_type(array, columns), generate
+
+
+@in_kernels
 def outer(typingctx, tile, a, a_index, a_stride, b, b_index):
     """tile[r, c] += a[a_index + r * a_stride] * b[b_index + c * lanes : + lanes]: a step of a product."""
 
@@ -113,7 +146,7 @@ def outer(typingctx, tile, a, a_index, a_stride, b, b_index):
         vector = ir.VectorType(memory_b.element, tile.lanes)
         right = [memory_b.load(_plus(builder, args[5], c * tile.lanes), vector) for c in range(tile.columns)]
         left, index = [], args[2]
-        for _ in range(ROWS):
+        for _ in range(tile.rows):
             left.append(_splat(builder, memory_a.load(index), tile.lanes))
             index = builder.add(index, args[3])
         return _add_products(builder, tile, args[0], left, right)
@@ -131,7 +164,7 @@ def inner(typingctx, tile, a, a_index, a_stride, b, b0, b1, b2):
         vector = ir.VectorType(memory_b.element, tile.lanes)
         right = [memory_b.load(index, vector) for index in args[5:]]
         left, index = [], args[2]
-        for _ in range(ROWS):
+        for _ in range(tile.rows):
             left.append(memory_a.load(index, vector))
             index = builder.add(index, args[3])
         return _add_products(builder, tile, args[0], left, right)
@@ -145,7 +178,7 @@ def store(typingctx, tile, out, index, row_stride):
 
     def generate(context, builder, signature, args):
         memory, start = _Memory(context, builder, out, args[1]), args[2]
-        for r in range(ROWS):
+        for r in range(tile.rows):
             for c in range(tile.columns):
                 vector = builder.extract_value(args[0], r * tile.columns + c)
                 memory.store(_plus(builder, start, c * tile.lanes), vector)
@@ -156,12 +189,125 @@ def store(typingctx, tile, out, index, row_stride):
 
 
 @in_kernels
+def begin(typingctx, tile, array, index):
+    """A tile of the type of `tile` whose row r is array[index + r] throughout."""
+
+    def generate(context, builder, signature, args):
+        memory, result = _Memory(context, builder, array, args[1]), args[0]
+        for r in range(tile.rows):
+            value = _splat(builder, memory.load(_plus(builder, args[2], r)), tile.lanes)
+            for c in range(tile.columns):
+                result = builder.insert_value(result, value, r * tile.columns + c)
+        return result
+
+    return tile(tile, array, types.intp), generate
+
+
+@in_kernels
+def loaded(typingctx, tile, array, index, row_stride):
+    """The tile that `store(tile, array, index, row_stride)` wrote, of the type of `tile`."""
+
+    def generate(context, builder, signature, args):
+        memory, start, result = _Memory(context, builder, array, args[1]), args[2], args[0]
+        vector = ir.VectorType(memory.element, tile.lanes)
+        for r in range(tile.rows):
+            for c in range(tile.columns):
+                value = memory.load(_plus(builder, start, c * tile.lanes), vector)
+                result = builder.insert_value(result, value, r * tile.columns + c)
+            start = builder.add(start, args[3])
+        return result
+
+    return tile(tile, array, types.intp, types.intp), generate
+
+
+@in_kernels
+def copy_vector(typingctx, out, out_index, array, index):
+    """out[out_index : + lanes] = array[index : + lanes]."""
+
+    def generate(context, builder, signature, args):
+        target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[2])
+        vector = ir.VectorType(source.element, VECTOR_BYTES // source.bytes)
+        target.store(args[1], source.load(args[3], vector))
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, array, types.intp), generate
+
+
+@in_kernels
+def clear(typingctx, array, start, count):
+    """array[start : start + count] = 0."""
+
+    def generate(context, builder, signature, args):
+        memory = _Memory(context, builder, array, args[0])
+        size = builder.mul(args[2], ir.Constant(args[2].type, memory.bytes))
+        cgutils.memset(builder, memory.at(args[1]), size, 0)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp), generate
+
+
+@in_kernels
+def copy(typingctx, out, to, array, start, count):
+    """out[to : to + count] = array[start : start + count], of two arrays; quick for rows of a few elements."""
+
+    def generate(context, builder, signature, args):
+        target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[2])
+        lanes, count = VECTOR_BYTES // source.bytes, args[4]
+
+        def vector(index, size):
+            value = source.load(builder.add(args[3], index), ir.VectorType(source.element, size))
+            target.store(builder.add(args[1], index), value)
+
+        def ends(size):
+            """Copies up to twice `size` elements by two vectors that may overlap."""
+            if size:
+                with builder.if_else(_at_least(builder, count, size)) as (enough, fewer):
+                    with enough:
+                        vector(ir.Constant(count.type, 0), size)
+                        vector(_plus(builder, count, -size), size)
+                    with fewer:
+                        ends(size // 2)
+
+        with builder.if_else(_at_least(builder, count, lanes)) as (enough, fewer):
+            with enough:
+                last = _plus(builder, count, -lanes)
+                first, step = (ir.Constant(count.type, number) for number in (0, lanes))
+                with cgutils.for_range_slice(builder, first, last, step, count.type) as (index, _):
+                    vector(index, lanes)
+                vector(last, lanes)
+            with fewer:
+                ends(lanes // 2)
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, array, types.intp, types.intp), generate
+
+
+def _at_least(builder, number, least):
+    return builder.icmp_signed(">=", number, ir.Constant(number.type, least))
+
+
+@in_kernels
+def copy_strided(typingctx, out, to, out_step, array, start, step, count):
+    """out[to + i * out_step] = array[start + i * step] for i below count."""
+
+    def generate(context, builder, signature, args):
+        target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[3])
+        with cgutils.for_range(builder, args[6]) as loop:
+            value = source.load(builder.add(args[4], builder.mul(loop.index, args[5])))
+            target.store(builder.add(args[1], builder.mul(loop.index, args[2])), value)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(out, index, index, array, index, index, index), generate
+
+
+@in_kernels
 def sums(typingctx, tile, out, index):
     """out[index + r * columns + c] = the sum of the lanes of tile[r, c]."""
 
     def generate(context, builder, signature, args):
         memory = _Memory(context, builder, out, args[1])
-        count = ROWS * tile.columns
+        count = tile.rows * tile.columns
         vectors = [builder.extract_value(args[0], i) for i in range(count)]
         done = 0
         while done < count:

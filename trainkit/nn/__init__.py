@@ -1,9 +1,9 @@
 """Layers, losses and what holds them."""
 
-from trainkit.nn import functional, init
+from trainkit.nn import functional, init, utils
 from trainkit.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from trainkit.nn.containers import ModuleList, Sequential
-from trainkit.nn.conv import Conv2d
+from trainkit.nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from trainkit.nn.dropout import Dropout
 from trainkit.nn.freeze import freeze, frozen_names, load_frozen_names, unfreeze
 from trainkit.nn.linear import Flatten, Identity, Linear
@@ -15,7 +15,11 @@ from trainkit.nn.pooling import MaxPool2d
 
 __all__ = [
     "BatchNorm2d",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
@@ -39,4 +43,5 @@ __all__ = [
     "init",
     "load_frozen_names",
     "unfreeze",
+    "utils",
 ]

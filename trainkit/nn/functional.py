@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from trainkit.autograd import Tensor
-from trainkit.autograd.ops import conv as _conv
 from trainkit.autograd.ops import elementwise as _elementwise
 from trainkit.autograd.ops import linalg as _linalg
 from trainkit.autograd.ops import loss as _loss
@@ -14,14 +13,16 @@ from trainkit.autograd.ops import pooling as _pooling
 from trainkit.autograd.ops.lookup import embedding, one_hot
 from trainkit.autograd.ops.pad import pad
 from trainkit.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from trainkit.nn import conv_functions as _conv_functions
 from trainkit.nn import nonlinear as _nonlinear
+from trainkit.nn.conv_functions import *  # noqa: F403
 from trainkit.nn.nonlinear import *  # noqa: F403
 from trainkit.random import default_generator
 
 __all__ = [
+    *_conv_functions.__all__,
     *_nonlinear.__all__,
     "batch_norm",
-    "conv2d",
     "cross_entropy",
     "dropout",
     "embedding",
@@ -63,22 +64,6 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     _same_dtype("Linear", x, weight)
     return _linalg.linear(x, weight, bias)
-
-
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Pair = 1, padding: Pair = 0) -> Tensor:
-    """Correlate images with filters: x (N, C, H, W), weight (F, C, kh, kw), bias (F,) to (N, F, H', W').
-
-    H' = floor((H + 2 padding - kh) / stride) + 1, and W' likewise.
-
-    Raises:
-        ShapeError: the channels differ, or the filter is larger than the padded image.
-    """
-    stride, padding = pair(stride, "stride", 1), pair(padding, "padding", 0)
-    channels = weight.shape[1]
-    _check_images("Conv2d", x, channels)
-    _same_dtype("Conv2d", x, weight)
-    _output_size("Conv2d", x, weight.shape[2:], stride, padding)
-    return _conv.conv2d(x, weight, bias, stride, padding)
 
 
 def max_pool2d(x: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Tensor:

@@ -1,13 +1,21 @@
-"""Adam and its relatives."""
+"""Adam, and AdamW."""
 
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from trainkit import kernels
-from trainkit.errors import ArgumentError
-from trainkit.optim.optimizer import Group, Optimizer, State, at_least
+from trainkit.optim.optimizer import (
+    Arrays,
+    Group,
+    Optimizer,
+    State,
+    alike,
+    at_least,
+    check_betas,
+    count_steps,
+    gather,
+    inert,
+)
 
 __all__ = ["Adam", "AdamW"]
 
@@ -16,7 +24,7 @@ class Adam(Optimizer):
     """Steps scaled by running averages of the gradient and its square.
 
     Source: Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980; amsgrad: Reddi et al., 2018,
-    https://openreview.net/forum?id=ryQu7f-RZ. The weight decay is added to the gradient.
+    https://openreview.net/forum?id=ryQu7f-RZ. The weight decay is added to the gradient, unless it is decoupled.
 
     >>> import trainkit as tk
     >>> w = tk.tensor([1.0, -1.0], requires_grad=True)
@@ -27,7 +35,7 @@ class Adam(Optimizer):
     tensor([ 0.9000, -0.9000], requires_grad=True)
     """
 
-    decoupled = False
+    counters = ("step",)
 
     def __init__(
         self,
@@ -35,46 +43,40 @@ class Adam(Optimizer):
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        at_least("lr", lr, 0.0)
-        at_least("eps", eps, 0.0)
-        at_least("weight_decay", weight_decay, 0.0)
-        if not all(0.0 <= beta < 1.0 for beta in betas):
-            raise ArgumentError(f"betas must be in [0, 1), got {betas}")
-        options = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "amsgrad": amsgrad, "maximize": maximize})
+        at_least(0.0, lr=lr, eps=eps, weight_decay=weight_decay)
+        options = {"lr": lr, "betas": check_betas(betas), "eps": eps, "weight_decay": weight_decay}
+        options |= {"amsgrad": amsgrad, "maximize": maximize}
+        options |= inert(foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused)
+        super().__init__(params, options | {"decoupled_weight_decay": decoupled_weight_decay})
 
-    def update(self, group: Group, params: list[Any], grads: list[Any], states: list[State]) -> None:
+    def update(self, group: Group, params: Arrays, grads: Arrays, states: list[State]) -> None:
         """Step every parameter; the bias correction counts the steps of each."""
-        for param, state in zip(params, states, strict=True):
-            if not state:
-                state["step"] = 0
-                state["exp_avg"], state["exp_avg_sq"] = np.zeros_like(param), np.zeros_like(param)
-            if group["amsgrad"] and "max_exp_avg_sq" not in state:
-                state["max_exp_avg_sq"] = np.zeros_like(param)
-            state["step"] += 1
-        # a parameter that was frozen for a while is at another step than its neighbours
-        for step in {state["step"] for state in states}:
-            chosen = [i for i, state in enumerate(states) if state["step"] == step]
-            maxima = [states[i]["max_exp_avg_sq"] for i in chosen] if group["amsgrad"] else None
+        beta1, beta2 = group["betas"]
+        for step, chosen, slopes, own in alike(count_steps(states), params, grads, states):
             kernels.adam_step(
-                [params[i] for i in chosen],
-                [grads[i] for i in chosen],
-                [states[i]["exp_avg"] for i in chosen],
-                [states[i]["exp_avg_sq"] for i in chosen],
-                maxima,
-                group["lr"],
-                group["betas"][0],
-                group["betas"][1],
+                chosen,
+                slopes,
+                gather(own, "exp_avg", chosen),
+                gather(own, "exp_avg_sq", chosen),
+                gather(own, "max_exp_avg_sq", chosen) if group["amsgrad"] else None,
+                float(group["lr"]),
+                float(beta1),
+                float(beta2),
                 group["eps"],
                 group["weight_decay"],
                 group["maximize"],
                 step,
-                self.decoupled,
+                group["decoupled_weight_decay"],
             )
 
 
@@ -82,9 +84,15 @@ class AdamW(Adam):
     """Adam whose weight decay shrinks the parameters themselves, apart from the gradient.
 
     Source: Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101.
-    """
 
-    decoupled = True
+    >>> import trainkit as tk
+    >>> w = tk.tensor([1.0], requires_grad=True)
+    >>> optimizer = AdamW([w], lr=0.1, weight_decay=0.5)
+    >>> w.grad = tk.zeros(1)
+    >>> optimizer.step()
+    >>> w
+    tensor([0.9500], requires_grad=True)
+    """
 
     def __init__(
         self,
@@ -96,5 +104,22 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            foreach=foreach,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

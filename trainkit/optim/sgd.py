@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from trainkit import kernels
 from trainkit.errors import ArgumentError
-from trainkit.optim.optimizer import Group, Optimizer, State, at_least
+from trainkit.optim.optimizer import Arrays, Group, Optimizer, State, alike, at_least, gather, inert
 
 __all__ = ["SGD"]
 
@@ -31,35 +29,32 @@ class SGD(Optimizer):
         self,
         params: Iterable[Any],
         lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        at_least("lr", lr, 0.0)
-        at_least("momentum", momentum, 0.0)
-        at_least("weight_decay", weight_decay, 0.0)
+        at_least(0.0, lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ArgumentError(f"nesterov needs momentum and no dampening, got {momentum} and {dampening}")
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-        super().__init__(params, {**options, "nesterov": nesterov, "maximize": maximize})
+        options |= {"nesterov": nesterov, "maximize": maximize}
+        super().__init__(params, options | inert(foreach=foreach, differentiable=differentiable, fused=fused))
 
-    def update(self, group: Group, params: list[Any], grads: list[Any], states: list[State]) -> None:
+    def update(self, group: Group, params: Arrays, grads: Arrays, states: list[State]) -> None:
         """Step every parameter; those that have no momentum buffer yet get one."""
-        names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
-        options = {name: group[name] for name in names}
-        if not group["momentum"]:
+        names = ("lr", "momentum", "dampening", "weight_decay")
+        options: dict[str, Any] = {name: float(group[name]) for name in names}
+        options |= {name: group[name] for name in ("nesterov", "maximize")}
+        if not options["momentum"]:
             kernels.sgd_step(params, grads, None, **options)
             return
-        for first in (False, True):
-            chosen = [i for i, state in enumerate(states) if ("momentum_buffer" not in state) == first]
-            if first:
-                for i in chosen:
-                    states[i]["momentum_buffer"] = np.empty_like(params[i])
-            if chosen:
-                buffers = [states[i]["momentum_buffer"] for i in chosen]
-                kernels.sgd_step(
-                    [params[i] for i in chosen], [grads[i] for i in chosen], buffers, **options, first=first
-                )
+        missing = [state.get("momentum_buffer") is None for state in states]
+        for begin, chosen, slopes, own in alike(missing, params, grads, states):
+            buffers = gather(own, "momentum_buffer", chosen)
+            kernels.sgd_step(chosen, slopes, buffers, **options, begin=begin)

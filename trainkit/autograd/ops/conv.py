@@ -5,6 +5,7 @@ from typing import Any
 from trainkit import kernels
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import broadcast_to
+from trainkit.autograd.ops.index import getitem
 from trainkit.autograd.ops.shape import reshape
 
 __all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight"]
@@ -13,57 +14,94 @@ Pair = tuple[int, int]
 
 
 @op
-def conv2d(ctx: Any, x: Any, weight: Any, bias: Any, stride: Pair, padding: Pair) -> Any:
-    """Correlate x (N, C, H, W) with weight (F, C, kh, kw), add bias (F,) or None: (N, F, H', W')."""
-    ctx.save(x if ctx.needs(1) else None, weight if ctx.needs(0) else None, x.shape, weight.shape, stride, padding)
-    return kernels.conv2d(x, weight, bias, stride, padding)
+def conv2d(
+    ctx: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Any:
+    """Correlate x (N, C, H, W) with weight (F, C / groups, kh, kw), add bias (F,) or None: (N, F, H', W')."""
+    how = stride, padding, dilation, groups
+    ctx.save(x if ctx.needs(1) else None, weight if ctx.needs(0) else None, x.shape, weight.shape, how)
+    return kernels.conv2d(x, weight, bias, *how)
 
 
 @conv2d.backward
 def _(ctx: Any, grad: Any) -> Any:
-    x, weight, x_shape, weight_shape, stride, padding = ctx.saved
+    x, weight, x_shape, weight_shape, how = ctx.saved
     return (
-        None if weight is None else conv2d_grad_input(grad, weight, x_shape, stride, padding),
-        None if x is None else conv2d_grad_weight(grad, x, weight_shape, stride, padding),
+        None if weight is None else conv2d_grad_input(grad, weight, x_shape, *how),
+        None if x is None else conv2d_grad_weight(grad, x, weight_shape, *how),
         channel_sum(grad) if ctx.needs(2) else None,
     )
 
 
 @op
-def conv2d_grad_input(ctx: Any, grad: Any, weight: Any, x_shape: tuple[int, ...], stride: Pair, padding: Pair) -> Any:
-    """The gradient of the input, from the output's gradient and the weight."""
-    ctx.save(grad if ctx.needs(1) else None, weight if ctx.needs(0) else None, weight.shape, stride, padding)
-    return kernels.conv2d_grad_input(grad, weight, x_shape, stride, padding)
+def conv2d_grad_input(
+    ctx: Any,
+    grad: Any,
+    weight: Any,
+    x_shape: tuple[int, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Any:
+    """The gradient of the input, from the output's gradient and the weight: the transposed convolution.
+
+    A `grad` with fewer rows or columns than the convolution of `x_shape` has stands for one with zeros behind.
+    """
+    how = stride, padding, dilation, groups
+    ctx.save(grad if ctx.needs(1) else None, weight if ctx.needs(0) else None, grad.shape, weight.shape, how)
+    return kernels.conv2d_grad_input(grad, weight, x_shape, *how)
 
 
 @conv2d_grad_input.backward
 def _(ctx: Any, grad_x: Any) -> Any:
-    grad, weight, weight_shape, stride, padding = ctx.saved
+    grad, weight, grad_shape, weight_shape, how = ctx.saved
     return (
-        None if weight is None else conv2d(grad_x, weight, None, stride, padding),
-        None if grad is None else conv2d_grad_weight(grad, grad_x, weight_shape, stride, padding),
+        None if weight is None else _cut(conv2d(grad_x, weight, None, *how), grad_shape),
+        None if grad is None else conv2d_grad_weight(grad, grad_x, weight_shape, *how),
     )
 
 
+def _cut(x: Any, shape: tuple[int, ...]) -> Any:
+    return x if x.shape == shape else getitem(x, tuple([slice(size) for size in shape]))
+
+
 @op
-def conv2d_grad_weight(ctx: Any, grad: Any, x: Any, weight_shape: tuple[int, ...], stride: Pair, padding: Pair) -> Any:
-    """The gradient of the weight, from the output's gradient and the input."""
-    ctx.save(grad if ctx.needs(1) else None, x if ctx.needs(0) else None, x.shape, stride, padding)
-    return kernels.conv2d_grad_weight(grad, x, weight_shape, stride, padding)
+def conv2d_grad_weight(
+    ctx: Any,
+    grad: Any,
+    x: Any,
+    weight_shape: tuple[int, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Any:
+    """The gradient of the weight, from the output's gradient and the input; a smaller `grad` as above."""
+    how = stride, padding, dilation, groups
+    ctx.save(grad if ctx.needs(1) else None, x if ctx.needs(0) else None, grad.shape, x.shape, how)
+    return kernels.conv2d_grad_weight(grad, x, weight_shape, *how)
 
 
 @conv2d_grad_weight.backward
 def _(ctx: Any, grad_weight: Any) -> Any:
-    grad, x, x_shape, stride, padding = ctx.saved
+    grad, x, grad_shape, x_shape, how = ctx.saved
     return (
-        None if x is None else conv2d(x, grad_weight, None, stride, padding),
-        None if grad is None else conv2d_grad_input(grad, grad_weight, x_shape, stride, padding),
+        None if x is None else _cut(conv2d(x, grad_weight, None, *how), grad_shape),
+        None if grad is None else conv2d_grad_input(grad, grad_weight, x_shape, *how),
     )
 
 
 @op
 def channel_sum(ctx: Any, x: Any) -> Any:
-    """Sum (N, C, H, W) over all but the channels: (C,)."""
+    """Sum (N, C, ...) over all but the channels: (C,)."""
     ctx.save(x.shape)
     return kernels.channel_sum(x)
 
@@ -71,4 +109,4 @@ def channel_sum(ctx: Any, x: Any) -> Any:
 @channel_sum.backward
 def _(ctx: Any, grad: Any) -> Any:
     (shape,) = ctx.saved
-    return broadcast_to(reshape(grad, (shape[1], 1, 1)), shape)
+    return broadcast_to(reshape(grad, (shape[1],) + (1,) * (len(shape) - 2)), shape)

@@ -1,0 +1,326 @@
+"""Convolutions of one, two and three dimensions, and their transposes, as functions: all are made of the plane's.
+
+A line is a plane of one row; a volume is, for each of its output planes, an image of as many times the channels as the
+kernel is deep; a transposed convolution is the gradient of a convolution's input.
+"""
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from trainkit.autograd import Tensor
+from trainkit.autograd.ops.conv import conv2d as _plane
+from trainkit.autograd.ops.conv import conv2d_grad_input as _transposed_plane
+from trainkit.autograd.ops.pad import pad
+from trainkit.autograd.ops.strided import unfold
+from trainkit.errors import ArgumentError, DTypeError, ShapeError
+
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"]
+
+Sizes = int | Sequence[int]
+_AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
+
+
+def sizes_of(value: Any, dims: int, name: str, least: int) -> tuple[int, ...]:
+    """Return one number for each dimension, from one for all of them or from as many as there are.
+
+    Raises:
+        ArgumentError: it is neither, or smaller than `least`.
+    """
+    try:
+        given = tuple(map(index, value)) if isinstance(value, (tuple, list)) else (index(value),)
+    except TypeError:
+        given = ()
+    sizes = given * dims if len(given) == 1 else given
+    if len(sizes) != dims or min(sizes) < least:
+        many = f" or {dims} of them" if dims > 1 else ""
+        raise ArgumentError(f"{name} must be an integer of at least {least}{many}, got {value!r}")
+    return sizes
+
+
+def same_padding(kernel_size: Sequence[int], dilation: Sequence[int]) -> list[tuple[int, int]]:
+    """Return what 'same' puts before and after each dimension; of an odd number the larger half comes after."""
+    totals = [(k - 1) * d for k, d in zip(kernel_size, dilation, strict=True)]
+    return [(total // 2, total - total // 2) for total in totals]
+
+
+def check_same(padding: Any, stride: Sequence[int]) -> None:
+    """Raise unless a padding that is a word is 'valid', or 'same' with a stride of 1."""
+    if padding not in ("same", "valid"):
+        raise ArgumentError(f"padding must be a number, one for each dimension, 'same' or 'valid', got {padding!r}")
+    if padding == "same" and max(stride) > 1:
+        raise ArgumentError(f"padding='same' is not supported for strided convolutions, got stride={tuple(stride)}")
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Correlate lines with filters: input (N, C, L) or (C, L), weight (F, C / groups, k) to (N, F, L') or (F, L').
+
+    L' is as H' of `conv2d`, and so are the arguments and the errors.
+    """
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Correlate images with filters: input (N, C, H, W) or (C, H, W), weight (F, C / groups, kh, kw).
+
+    The result is (N, F, H', W') or (F, H', W'), H' = floor((H + 2 padding - dilation (kh - 1) - 1) / stride) + 1, and
+    W' likewise.
+
+    Args:
+        input: float32 or float64; float16 is computed in float32.
+        weight: of the input's dtype.
+        bias: (F,) or None.
+        stride: a number, or one for each dimension.
+        padding: zeros on both sides: a number, or one for each dimension; 'valid' is none, 'same' as many as keep the
+            size at a stride of 1.
+        dilation: the step between the taps of a filter.
+        groups: channels and filters fall into so many groups that do not see each other.
+
+    Raises:
+        ShapeError: the channels or the groups do not fit, or the filter is larger than the padded image.
+        DTypeError: the dtypes differ, or are not floating point.
+        ArgumentError: a number is none that the argument can be.
+    """
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Correlate volumes with filters: input (N, C, D, H, W) or (C, D, H, W), weight (F, C / groups, kd, kh, kw).
+
+    The result is (N, F, D', H', W') or (F, D', H', W'), D' as H' of `conv2d`, and so are the arguments and the errors.
+    Takes kd / stride times the memory of the input, for what each output plane sees.
+    """
+    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Spread lines by filters: input (N, C, L) or (C, L), weight (C, F / groups, k) to (N, F, L') or (F, L').
+
+    L' is as H' of `conv_transpose2d`, and so are the arguments and the errors.
+    """
+    return _transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Spread images by filters, the gradient of `conv2d`: input (N, C, H, W) or (C, H, W), weight (C, F / groups, ...).
+
+    The result is (N, F, H', W') or (F, H', W').
+    H' = (H - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1, and W' likewise.
+    Source: Zeiler et al., 2010, https://doi.org/10.1109/CVPR.2010.5539957.
+
+    Args:
+        input: float32 or float64; float16 is computed in float32.
+        weight: of the input's dtype.
+        bias: (F,) or None.
+        stride: a number, or one for each dimension.
+        padding: what is cut off on both sides.
+        output_padding: rows and columns more at the end, for one of the sizes that the convolution makes the same.
+        groups: channels and filters fall into so many groups that do not see each other.
+        dilation: the step between the taps of a filter.
+
+    Raises:
+        ShapeError: the channels or the groups do not fit, nothing is left of the output, or `output_padding` is not
+            smaller than stride or dilation.
+        DTypeError: the dtypes differ, or are not floating point.
+        ArgumentError: a number is none that the argument can be.
+    """
+    return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def _convolve(
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Tensor:
+    name = f"Conv{dims}d"
+    strides, dilations = sizes_of(stride, dims, "stride", 1), sizes_of(dilation, dims, "dilation", 1)
+    count = sizes_of(groups, 1, "groups", 1)[0]
+    _check(name, dims, input, weight, bias, weight.shape[1] * count if weight.ndim > 1 else 0, weight.shape[0])
+    if weight.shape[0] % count:
+        raise ShapeError(f"{name}: {weight.shape[0]} filters do not fall into groups={count}; take a multiple of it")
+    kernel_size = weight.shape[2:]
+    if isinstance(padding, str):
+        check_same(padding, strides)
+        pads = [(0, 0)] * dims if padding == "valid" else same_padding(kernel_size, dilations)
+        if any(before != after for before, after in pads):
+            input = pad(input, [n for before, after in reversed(pads) for n in (0, after - before)])
+        padding = [before for before, _ in pads]
+    paddings = sizes_of(padding, dims, "padding", 0)
+    _check_size(name, input.shape[-dims:], kernel_size, paddings, dilations)
+    if input.dtype == np.float16:
+        wide = _wide(input, weight, bias)
+        return _convolve(dims, *wide, stride, paddings, dilation, groups).half()
+    batch = input if input.ndim == dims + 2 else input.unsqueeze(0)
+    if dims == 2:
+        out = _plane(batch, weight, bias, strides, paddings, dilations, count)
+    elif dims == 1:
+        out = _plane(
+            batch.unsqueeze(2), weight.unsqueeze(2), bias, (1, *strides), (0, *paddings), (1, *dilations), count
+        ).squeeze(2)
+    else:
+        out = _volume(batch, weight, bias, strides, paddings, dilations, count)
+    return out if batch is input else out.squeeze(0)
+
+
+def _wide(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    return input.float(), weight.float(), None if bias is None else bias.float()
+
+
+def _volume(x: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+    """Convolve each output plane as an image: the planes that a filter sees are channels of it."""
+    depth = weight.shape[2]
+    if padding[0]:
+        x = pad(x, (0, 0, 0, 0, padding[0], padding[0]))
+    seen = unfold(x, 2, (depth - 1) * dilation[0] + 1, stride[0])[..., :: dilation[0]]  # (N, C, D', H, W, kd)
+    N, C, planes, H, W, _ = seen.shape
+    images = seen.permute(0, 2, 1, 5, 3, 4).reshape(N * planes, C * depth, H, W)
+    filters = weight.reshape(weight.shape[0], -1, *weight.shape[3:])
+    out = _plane(images, filters, bias, stride[1:], padding[1:], dilation[1:], groups)
+    return out.reshape(N, planes, *out.shape[1:]).permute(0, 2, 1, 3, 4).contiguous()
+
+
+def _transpose(
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> Tensor:
+    name = f"ConvTranspose{dims}d"
+    strides, dilations = sizes_of(stride, dims, "stride", 1), sizes_of(dilation, dims, "dilation", 1)
+    paddings, extra = sizes_of(padding, dims, "padding", 0), sizes_of(output_padding, dims, "output_padding", 0)
+    count = sizes_of(groups, 1, "groups", 1)[0]
+    _check(name, dims, input, weight, bias, weight.shape[0], weight.shape[1] * count if weight.ndim > 1 else 0)
+    if weight.shape[0] % count:
+        raise ShapeError(f"{name}: {weight.shape[0]} channels do not fall into groups={count}; take a multiple of it")
+    if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
+        raise ShapeError(
+            f"{name}: output_padding {extra} must be smaller than either stride {strides} or dilation {dilations}"
+        )
+    size = transposed_size(input.shape[-dims:], weight.shape[2:], strides, paddings, dilations)
+    size = [length + more for length, more in zip(size, extra, strict=True)]
+    if min(size) < 1:
+        raise ShapeError(
+            f"{name}: nothing is left of the output, its size would be {tuple(size)} for input {input.shape}; "
+            "use less padding"
+        )
+    if input.dtype == np.float16:
+        return _transpose(dims, *_wide(input, weight, bias), stride, padding, output_padding, groups, dilation).half()
+    batch = input if input.ndim == dims + 2 else input.unsqueeze(0)
+    shape = batch.shape[0], weight.shape[1] * count
+    if dims == 2:
+        out = _transposed_plane(batch, weight, (*shape, *size), strides, paddings, dilations, count)
+    else:
+        line = batch.unsqueeze(2), weight.unsqueeze(2), (*shape, 1, *size)
+        out = _transposed_plane(*line, (1, *strides), (0, *paddings), (1, *dilations), count).squeeze(2)
+    if bias is not None:
+        out = out + bias.reshape(-1, *[1] * dims)
+    return out if batch is input else out.squeeze(0)
+
+
+def transposed_size(
+    size: Sequence[int],
+    kernel_size: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> list[int]:
+    """Return the smallest size that the transposed convolution makes of `size`."""
+    numbers = zip(size, kernel_size, stride, padding, dilation, strict=True)
+    return [(length - 1) * s - 2 * p + d * (k - 1) + 1 for length, k, s, p, d in numbers]
+
+
+def _check(
+    name: str, dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, filters: int
+) -> None:
+    """Raise unless shapes and dtypes fit each other."""
+    if weight.ndim != dims + 2:
+        raise ShapeError(f"{name} expected a weight of {dims + 2} dimensions, got shape {weight.shape}")
+    if min(weight.shape[2:]) < 1:
+        raise ShapeError(f"{name} expected a kernel of at least one element, got a weight of shape {weight.shape}")
+    if not dims + 1 <= input.ndim <= dims + 2 or input.shape[-dims - 1] != channels:
+        axes = _AXES[dims]
+        hint = ""
+        if channels == 1 and input.ndim == dims + 1:
+            hint = "; add the channel dimension with x.unsqueeze(1)"
+        elif input.ndim == dims + 2 and input.shape[-1] == channels:
+            hint = f"; put the channels first with x.movedim(-1, {1})"
+        raise ShapeError(
+            f"{name} expected input of shape (N, {channels}, {axes}) or ({channels}, {axes}), got {input.shape}{hint}"
+        )
+    dtype = input.array.dtype
+    if dtype.kind != "f":
+        raise DTypeError(f"{name} expected input of a floating point dtype, got {dtype}; cast it with .float()")
+    if weight.array.dtype != dtype or (bias is not None and bias.array.dtype != dtype):
+        found = weight.dtype if weight.array.dtype != dtype else bias.dtype if bias is not None else None
+        raise DTypeError(
+            f"{name} expected input of dtype {found}, that of its weight and bias, got {dtype}; "
+            f"cast the input with .to({str(found)!r})"
+        )
+    if bias is not None and bias.shape != (filters,):
+        raise ShapeError(f"{name} expected a bias of shape ({filters},), got {bias.shape}")
+
+
+def _check_size(
+    name: str, size: Sequence[int], kernel_size: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> None:
+    for length, k, p, d in zip(size, kernel_size, padding, dilation, strict=True):
+        if length + 2 * p < (k - 1) * d + 1:
+            spread = f" with dilation {tuple(dilation)}" if max(dilation) > 1 else ""
+            raise ShapeError(
+                f"{name}: the window of {tuple(kernel_size)}{spread} is larger than the image, {tuple(size)} with "
+                f"padding {tuple(padding)}; use a smaller kernel, more padding, or pool less before"
+            )
