@@ -248,42 +248,14 @@ def clear(typingctx, array, start, count):
 
 @in_kernels
 def copy(typingctx, out, to, array, start, count):
-    """out[to : to + count] = array[start : start + count], of two arrays; quick for rows of a few elements."""
+    """out[to : to + count] = array[start : start + count], of two arrays."""
 
     def generate(context, builder, signature, args):
         target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[2])
-        lanes, count = VECTOR_BYTES // source.bytes, args[4]
-
-        def vector(index, size):
-            value = source.load(builder.add(args[3], index), ir.VectorType(source.element, size))
-            target.store(builder.add(args[1], index), value)
-
-        def ends(size):
-            """Copies up to twice `size` elements by two vectors that may overlap."""
-            if size:
-                with builder.if_else(_at_least(builder, count, size)) as (enough, fewer):
-                    with enough:
-                        vector(ir.Constant(count.type, 0), size)
-                        vector(_plus(builder, count, -size), size)
-                    with fewer:
-                        ends(size // 2)
-
-        with builder.if_else(_at_least(builder, count, lanes)) as (enough, fewer):
-            with enough:
-                last = _plus(builder, count, -lanes)
-                first, step = (ir.Constant(count.type, number) for number in (0, lanes))
-                with cgutils.for_range_slice(builder, first, last, step, count.type) as (index, _):
-                    vector(index, lanes)
-                vector(last, lanes)
-            with fewer:
-                ends(lanes // 2)
+        cgutils.raw_memcpy(builder, target.at(args[1]), source.at(args[3]), args[4], source.bytes)
         return context.get_dummy_value()
 
     return types.void(out, types.intp, array, types.intp, types.intp), generate
-
-
-def _at_least(builder, number, least):
-    return builder.icmp_signed(">=", number, ir.Constant(number.type, least))
 
 
 @in_kernels
@@ -292,13 +264,29 @@ def copy_strided(typingctx, out, to, out_step, array, start, step, count):
 
     def generate(context, builder, signature, args):
         target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[3])
-        with cgutils.for_range(builder, args[6]) as loop:
-            value = source.load(builder.add(args[4], builder.mul(loop.index, args[5])))
-            target.store(builder.add(args[1], builder.mul(loop.index, args[2])), value)
+        function = _strided_copy(builder.module, source.element, args[1].type)
+        builder.call(function, [target.at(args[1]), args[2], source.at(args[4]), args[5], args[6]])
         return context.get_dummy_value()
 
     index = types.intp
     return types.void(out, index, index, array, index, index, index), generate
+
+
+def _strided_copy(module, element, index):
+    """The loop as a function of its own: where it is inlined, LLVM takes a second to make it quick each time."""
+    pointer = element.as_pointer()
+    signature = ir.FunctionType(ir.VoidType(), [pointer, index, pointer, index, index])
+    function = cgutils.get_or_insert_function(module, signature, f"trainkit_strided_copy_{element}")
+    if function.is_declaration:
+        function.linkage = "linkonce_odr"
+        function.attributes.add("noinline")
+        builder = ir.IRBuilder(function.append_basic_block())
+        target, target_step, source, source_step, count = function.args
+        with cgutils.for_range(builder, count) as loop:
+            value = builder.load(builder.gep(source, [builder.mul(loop.index, source_step)]))
+            builder.store(value, builder.gep(target, [builder.mul(loop.index, target_step)]))
+        builder.ret_void()
+    return function
 
 
 @in_kernels
