@@ -12,6 +12,7 @@ import numpy as np
 
 from trainkit.autograd.dtypes import can_cast
 from trainkit.autograd.graph import Array, Node, TensorBase, follow
+from trainkit.autograd.hooks import hooks_of
 from trainkit.autograd.modes import mode
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import cast, sum_to
@@ -107,8 +108,6 @@ def adopt(tensor: TensorBase, node: Node | None) -> None:
 
 def _move_retained(tensor: TensorBase, node: Node | None) -> None:
     """Let `retain_grad` follow the tensor to its new history; hooks stay with the values that they were set on."""
-    from trainkit.autograd.hooks import hooks_of
-
     old = tensor.node.hooks if tensor.node is not None else None
     if old is not None and old.retained is not None and old.retained() is tensor and node is not None:
         tensor.node, old.retained, retained = node, None, old.retained
