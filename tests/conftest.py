@@ -1,11 +1,25 @@
-"""What all tests share: a seed, and the way to the real MNIST."""
+"""What all tests share: a seed, how examples are drawn, and the way to the real MNIST."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import InMemoryExampleDatabase
 
 import trainkit as tk
+
+# pyproject.toml fixes the seed, so that every run on every machine draws the same examples; others are drawn with
+# `make test ARGS=--hypothesis-seed=random`. There must be a database: Hypothesis' own profile for CI has none, and then
+# looks settings up through one more level for each set of parameters, until the stack is full.
+settings.register_profile(
+    "repeat",
+    deadline=None,
+    derandomize=False,
+    database=InMemoryExampleDatabase(),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("repeat")
 
 
 @pytest.fixture(autouse=True)
