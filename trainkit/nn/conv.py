@@ -7,7 +7,8 @@ from trainkit.autograd import Tensor, empty
 from trainkit.autograd.ops.pad import pad
 from trainkit.errors import ArgumentError
 from trainkit.nn import functional
-from trainkit.nn.conv_functions import Sizes, check_same, same_padding, sizes_of, transposed_size
+from trainkit.nn.functional.checks import Sizes, sizes_of
+from trainkit.nn.functional.conv import check_same, same_padding, transposed_size
 from trainkit.nn.linear import reset_affine
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter

@@ -2,6 +2,7 @@
 
 from trainkit.autograd import Tensor
 from trainkit.nn import functional
+from trainkit.nn.functional.dropout import check_probability
 from trainkit.nn.module import Module
 
 __all__ = ["Dropout"]
@@ -18,7 +19,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        functional.check_probability(p)
+        check_probability(p)
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from trainkit.autograd import Tensor
 from trainkit.nn import functional
-from trainkit.nn.functional import Pair, pair
+from trainkit.nn.functional.checks import Pair, pair
 from trainkit.nn.module import Module
 
 __all__ = ["MaxPool2d"]

@@ -5,7 +5,6 @@ kernel is deep; a transposed convolution is the gradient of a convolution's inpu
 """
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -16,28 +15,20 @@ from trainkit.autograd.ops.conv import conv2d_grad_input as _transposed_plane
 from trainkit.autograd.ops.pad import pad
 from trainkit.autograd.ops.strided import unfold
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
+from trainkit.nn.functional.checks import Sizes, sizes_of
 
-__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"]
+__all__ = [
+    "check_same",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "same_padding",
+    "transposed_size",
+]
 
-Sizes = int | Sequence[int]
 _AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
-
-
-def sizes_of(value: Any, dims: int, name: str, least: int) -> tuple[int, ...]:
-    """Return one number for each dimension, from one for all of them or from as many as there are.
-
-    Raises:
-        ArgumentError: it is neither, or smaller than `least`.
-    """
-    try:
-        given = tuple(map(index, value)) if isinstance(value, (tuple, list)) else (index(value),)
-    except TypeError:
-        given = ()
-    sizes = given * dims if len(given) == 1 else given
-    if len(sizes) != dims or min(sizes) < least:
-        many = f" or {dims} of them" if dims > 1 else ""
-        raise ArgumentError(f"{name} must be an integer of at least {least}{many}, got {value!r}")
-    return sizes
 
 
 def same_padding(kernel_size: Sequence[int], dilation: Sequence[int]) -> list[tuple[int, int]]:
