@@ -9,7 +9,10 @@ __all__ = [
     "InPlaceError",
     "IndexRangeError",
     "LinAlgError",
+    "MissingExtraError",
+    "NotComputableError",
     "OutputError",
+    "ProfilerError",
     "ShapeError",
     "TrainkitError",
 ]
@@ -51,9 +54,21 @@ class DataError(TrainkitError, ValueError):
     """A data file or a data set is not what it should be."""
 
 
+class MissingExtraError(TrainkitError, ImportError):
+    """Something needs a package that is not installed; the message names the extra to install."""
+
+
+class NotComputableError(TrainkitError, RuntimeError):
+    """A metric was asked for its value before it saw an example."""
+
+
 class CheckpointError(TrainkitError, RuntimeError):
     """A checkpoint or a state dict does not fit or cannot be read."""
 
 
 class OutputError(TrainkitError, OSError):
     """A file or folder cannot be written."""
+
+
+class ProfilerError(TrainkitError, RuntimeError):
+    """A profile cannot begin or end now."""
