@@ -1,5 +1,7 @@
 """States on disk: one safetensors file for a tree of arrays and plain values. Nothing is pickled, either way.
 
+Files of `torch.save` are read too, by `torch_file`.
+
 Arrays are the file's tensors, named by their path in the tree (`model.conv1.weight`), so other tools can read them;
 everything else is JSON in the file's header.
 """
@@ -17,8 +19,9 @@ import safetensors
 import safetensors.numpy
 
 from trainkit.errors import CheckpointError, OutputError
+from trainkit.torch_file import is_torch_file, read_torch_file
 
-__all__ = ["check_folder", "load", "save", "write_atomically"]
+__all__ = ["check_folder", "load", "outline", "save", "write_atomically"]
 
 _KEY = "trainkit"
 _ARRAY, _TUPLE, _INTEGER_KEYS = "$array", "$tuple", "$integer_keys"
@@ -48,12 +51,21 @@ def save(tree: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Read what `save` wrote, arrays as ndarrays; of another tool's safetensors file, a dict of arrays by name.
 
+    A file that torch wrote (`torch.save`, of torch 1.6 or later; .pt or .pth) is read as well, whether torch is there
+    or not: a state dict, or a tree of dicts, lists, tensors, numbers and strings. Nothing is unpickled, so no file
+    can run anything. What the file is, its content tells, not its name.
+
     Raises:
-        CheckpointError: the file is not there, is not a safetensors file, or is cut short.
+        CheckpointError: the file is not there, is none of these, is cut short, or is torch's and holds more than
+            data; the message says what.
     """
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no file {path}")
+    with path.open("rb") as opened:
+        head = opened.read(16)
+    if is_torch_file(head):
+        return read_torch_file(path)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -61,6 +73,27 @@ def load(path: str | os.PathLike[str]) -> Any:
         return _unpack(json.loads(metadata[_KEY]), arrays) if _KEY in metadata else arrays
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is not a complete safetensors file ({error}); was it cut short?") from error
+
+
+def outline(path: str | os.PathLike[str]) -> Any:
+    """Read what `save` wrote without its arrays, which are None; of another tool's file, None.
+
+    Raises:
+        CheckpointError: the file is not there, is not a safetensors file, or is cut short.
+    """
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        return _unpack(json.loads(metadata[_KEY]), _Nothing()) if _KEY in metadata else None
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is not a complete safetensors file ({error}); was it cut short?") from error
+
+
+class _Nothing(dict[str, Any]):
+    """Has None for every array."""
+
+    def __missing__(self, key: str) -> None:
+        return None
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

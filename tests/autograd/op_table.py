@@ -22,6 +22,7 @@ from trainkit.autograd.ops import (
     elementwise,
     index,
     join,
+    layer_norm,
     linalg,
     loss,
     norm,
@@ -29,6 +30,7 @@ from trainkit.autograd.ops import (
     pooling,
     rank,
     reduce,
+    resample,
     rounding,
     scan,
     scatter,
@@ -37,6 +39,8 @@ from trainkit.autograd.ops import (
     strided,
     vector_norm,
 )
+from trainkit.kernels.pooling import Window
+from trainkit.kernels.resample import Axis
 
 
 @dataclass
@@ -78,6 +82,8 @@ def binary(name: str, reference: Callable[..., Any], **options: Any) -> Row:
 
 
 TARGET = np.array([2, 0, 3, 1, 1])
+IGNORING, OF_CLASS = np.where(np.arange(5) == 2, -100, TARGET), np.array([0.5, 1.0, 2.0, 0.1])
+WANTED = OF_CLASS * (0.7 * np.eye(4)[TARGET] + 0.3 / 4) * (np.arange(5) != 2)[:, None]
 PICK = np.array([[0, 2, 1], [1, 1, 0]])
 WINDOW = ((2, 2), (2, 2), (0, 0))
 OVERLAP = ((3, 2), (2, 1), (1, 1))
@@ -148,13 +154,32 @@ def np_batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Any:
     return normal * weight[:, None, None] + bias[:, None, None]
 
 
-def pool_index(x: Any, window: Any) -> Any:
-    """The index that the forward gives, found without a graph."""
-    return kernels.max_pool2d(np.asarray(getattr(x, "array", x)), *window)[1]
+def np_group_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Any:
+    """Of (3, 4, 5) in two groups."""
+    parts = x.reshape(6, 10)
+    normal = (parts - parts.mean(1, keepdims=True)) / np.sqrt(parts.var(1, keepdims=True) + eps)
+    return normal.reshape(3, 4, 5) * weight[:, None] + bias[:, None]
+
+
+def windows_of(window: Any) -> Window:
+    """The same with a dilation and the number of windows."""
+    count = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(POOLED.shape[2:], *window, strict=True)]
+    return Window(*window, (1, 1), tuple(count))
 
 
 POOLED = np.random.default_rng(3).permutation(2 * 2 * 6 * 5).reshape(2, 2, 6, 5) / 7.0
-INDEX = {window: pool_index(POOLED, window) for window in (WINDOW, OVERLAP)}
+INDEX = {window: kernels.max_pool(POOLED, windows_of(window))[1] for window in (WINDOW, OVERLAP)}
+PLACES = np.array([[0, 3, 3, 11, 5], [7, 7, 7, 2, 0]])
+AXES = (Axis(4, [[0, 1, 4], [2, 4, 3]], np.array([[0.5, 2.0, 0.0], [1.5, 0.0, -1.0]])), Axis(3, [[0, 1], [1, 2]], divisors=np.array([2.0, 5.0])))
+"""Sums of two rows or one, then of two columns, divided."""
+
+
+def np_axis(axis: Axis) -> Any:
+    """What an axis does, as a matrix."""
+    matrix = np.zeros((axis.out, axis.size + 1))
+    for tap, column in np.ndindex(axis.places.shape):
+        matrix[column, axis.places[tap, column]] += axis.weights[tap, column]
+    return matrix[:, :-1] / (1.0 if axis.divisors is None else axis.divisors[:, None])
 
 
 def np_pool_gather(x: Any, window: Any) -> Any:
@@ -175,25 +200,25 @@ def np_pool_grad(grad: Any, window: Any) -> Any:
 
 
 def pool_rows(window: Any, note: str) -> list[Row]:
-    out = INDEX[window].shape
+    out, wide = INDEX[window].shape, windows_of(window)
     return [
         Row(
-            "max_pool2d",
-            lambda x: pooling.max_pool2d(x, window),
+            "max_pool",
+            lambda x: pooling.max_pool(x, wide),
             [(2, 2, 6, 5)],
             lambda x: np_windows(x, window).max(-1),
             note=note,
         ),
         Row(
-            "max_pool2d_grad",
-            lambda g: pooling.max_pool2d_grad(g, INDEX[window], POOLED.shape, window),
+            "max_pool_grad",
+            lambda g: pooling.max_pool_grad(g, INDEX[window], POOLED.shape, wide),
             [out],
             lambda g: np_pool_grad(g, window),
             note=note,
         ),
         Row(
-            "max_pool2d_gather",
-            lambda x: pooling.max_pool2d_gather(x, INDEX[window], POOLED.shape, window),
+            "max_pool_gather",
+            lambda x: pooling.max_pool_gather(x, INDEX[window], POOLED.shape, wide),
             [POOLED.shape],
             lambda x: np_pool_gather(x, window),
             note=note,
@@ -270,6 +295,7 @@ ROWS = [
     unary("relu", lambda x: np.maximum(x, 0)),
     Row("relu_grad", lambda g, x: elementwise.relu_grad(g, elementwise.relu(getattr(x, "array", x))), [(3, 4), (3, 4)], lambda g, x: g * (x > 0)),
     Row("dropout", lambda x: elementwise.dropout(x, 0.4, 11), [(3, 4)], lambda x: x * elementwise.dropout(np.ones_like(x), 0.4, 11)),
+    Row("leaky_relu_grad", lambda g, x: activation.leaky_relu_grad(g, getattr(x, "array", x), 0.1), [(3, 4), (3, 4)], lambda g, x: g * np.where(x > 0, 1, 0.1)),
     Row("silu_grad", activation.silu_grad, [(3, 4), (3, 4)], lambda g, x: g * np_slope(lambda x: x / (1 + np.exp(-x)), x)),
     *[
         Row("gelu_grad", lambda g, x, t=tanh: activation.gelu_grad(g, x, t), [(3, 4), (3, 4)], lambda g, x, f=f: g * np_slope(f, x), note=f.__name__)
@@ -356,9 +382,16 @@ ROWS = [
     Row("channel_sum", conv.channel_sum, [(4, 3)], lambda x: x.sum(0), note="matrix"),
     *pool_rows(WINDOW, "tiles"),
     *pool_rows(OVERLAP, "overlap"),
+    Row("take_places", lambda x: pooling.take_places(x, PLACES, 2), [(2, 3, 4)], lambda x: np.take_along_axis(x.reshape(2, 12), PLACES, 1)),
+    Row("add_places", lambda v: pooling.add_places(v, PLACES, (2, 3, 4), 2), [(2, 5)], lambda v: (np.eye(12)[PLACES] * v[..., None]).sum(1).reshape(2, 3, 4)),
+    Row("resample", lambda x: resample.resample(x, AXES), [(2, 4, 3)], lambda x: np_axis(AXES[0]) @ x @ np_axis(AXES[1]).T),
+    Row("plane_mean", lambda x: resample.plane_mean(x, 2), [(2, 3, 4, 5)], lambda x: x.mean((2, 3), keepdims=True)),
     Row("batch_norm", lambda x, w, b: norm.batch_norm(x, w, b, 1e-5)[0], [(3, 2, 4, 3), (2,), (2,)], np_batch_norm),
     Row("scale_shift", lambda x, w, b: norm.scale_shift(x, np.array([0.5, -1.0], w.dtype), np.array([2.0, 0.5], w.dtype), w, b), [(3, 2, 2, 3), (2,), (2,)],
         lambda x, w, b: (x - np.array([0.5, -1.0])[:, None, None]) * (np.array([2.0, 0.5]) * w)[:, None, None] + b[:, None, None]),
+    Row("row_norm", lambda x, w, b: layer_norm.row_norm(x, w, b, (3, 2, 2, 5), 1e-5, True)[0], [(3, 4, 5), (4,), (4,)], np_group_norm),
+    Row("row_norm", lambda x, w: layer_norm.row_norm(x, w, None, (2, 1, 12, 1), 1e-5, False)[0], [(2, 3, 4), (3, 4)],
+        lambda x, w: x / np.sqrt((x * x).mean((1, 2), keepdims=True) + 1e-5) * w, note="squares"),
     Row("log_softmax", lambda x: loss.log_softmax(x, 1), [(5, 4)], lambda x: np.log(np_softmax(x, 1))),
     Row("softmax", lambda x: loss.softmax(x, 0), [(5, 4)], lambda x: np_softmax(x, 0)),
     Row("log_softmax_grad", lambda g, x: loss.log_softmax_grad(g, x, 1), [(5, 4), (5, 4)], lambda g, x: g - np.exp(x) * g.sum(1, keepdims=True)),
@@ -366,6 +399,11 @@ ROWS = [
     Row("cross_entropy", lambda x: loss.cross_entropy(x, TARGET), [(5, 4)], lambda x: -np.log(np_softmax(x, 1))[np.arange(5), TARGET]),
     Row("cross_entropy_grad", lambda g, x: loss.cross_entropy_grad(g, x, np.log(np.exp(getattr(x, "array", x)).sum(1)), TARGET), [(5,), (5, 4)],
         lambda g, x: g[:, None] * (np_softmax(x, 1) - np.eye(4)[TARGET])),
+    Row("smooth_cross_entropy", lambda x: loss.smooth_cross_entropy(x, IGNORING, OF_CLASS, 0.3), [(5, 4)], lambda x: -(np.log(np_softmax(x, 1)) * WANTED).sum(1)),
+    Row("smooth_cross_entropy_grad", lambda g, x: loss.smooth_cross_entropy_grad(g, x, np.log(np.exp(getattr(x, "array", x)).sum(1)), IGNORING, OF_CLASS, 0.3), [(5,), (5, 4)],
+        lambda g, x: g[:, None] * (np_softmax(x, 1) * WANTED.sum(1, keepdims=True) - WANTED)),
+    Row("logistic_loss", loss.logistic_loss, [(3, 4), (3, 4)], lambda x, t: np.log1p(np.exp(x)) - x * t),
+    Row("logistic_loss_grad", loss.logistic_loss_grad, [(3, 4), (3, 4), (3, 4)], lambda g, x, t: g * (1 / (1 + np.exp(-x)) - t)),
 ]  # fmt: skip
 
 __all__ = ["ROWS", "Row"]

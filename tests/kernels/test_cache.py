@@ -60,6 +60,89 @@ def test_torn_files_are_compiled_again(tmp_path):
     assert errors == ""
 
 
+def damaged(folder, ending, change):
+    files = list(Path(folder).glob(f"*{ending}"))
+    assert files
+    for file in files:
+        file.write_bytes(change(bytearray(file.read_bytes())))
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+def test_damaged_files_are_compiled_again(tmp_path, ending):
+    """One bit in the middle, as a disk that fails leaves it: machine code that runs all the same, and computes else."""
+
+    def flip(content):
+        content[len(content) // 2] ^= 1
+        return content
+
+    (folder, _), _ = end(start(tmp_path))
+    damaged(folder, ending, flip)
+    _, errors = end(start(tmp_path))
+    assert "compiled" in errors
+    _, errors = end(start(tmp_path))
+    assert errors == "", "what was damaged has been replaced"
+
+
+def test_data_that_is_another_kinds_is_not_taken(tmp_path):
+    """An index that names the wrong file would have float64 computed by the code of float32."""
+    two = PROGRAM.replace("info =", "kernels.relu(x.astype(np.float64))\ninfo =")
+    (folder, _), _ = end(start(tmp_path, two))
+    one, other = sorted(Path(folder).glob("elementwise._relu-*.nbc"))
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    _, errors = end(start(tmp_path, two))
+    assert "compiled" in errors
+
+
+def test_what_lies_in_a_read_only_folder_is_used(tmp_path):
+    """The folder is said to be one: root, as whom tests often run, writes into every folder."""
+    (folder, _), _ = end(start(tmp_path))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    program = f"""
+import tempfile
+plain = tempfile.TemporaryFile
+def refuse(*args, dir=None, **options):
+    if str(dir) == {folder!r}:
+        raise PermissionError(13, "read-only")
+    return plain(*args, dir=dir, **options)
+tempfile.TemporaryFile = refuse
+{PROGRAM}
+print(info.wanted)
+"""
+    (elsewhere, files, wanted), errors = end(start(tmp_path, program, TMPDIR=str(temporary)))
+    assert Path(elsewhere).is_relative_to(temporary)
+    assert wanted == folder
+    assert (files, errors) == ("0", ""), "nothing was compiled"
+
+
+def test_the_key_is_of_sources_versions_and_cpu(monkeypatch):
+    import llvmlite.binding
+    import numba
+
+    from trainkit.kernels import cache
+
+    key = cache._key.__wrapped__
+    plain = key()
+    assert plain == key() == cache._key()
+    monkeypatch.setattr(numba, "__version__", "0.0.0")
+    assert key() != plain
+    monkeypatch.undo()
+    monkeypatch.setattr(llvmlite.binding, "get_host_cpu_name", lambda: "abacus")
+    assert key() != plain
+    monkeypatch.undo()
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path.name == "simd.py"))
+    assert key() != plain
+
+
+def test_finding_kernels_does_not_import_the_compilers_library(tmp_path):
+    """It would take half a second, more than all else of a first step; numba's own way does."""
+    end(start(tmp_path))
+    end(start(tmp_path, PROGRAM + "import sys; assert 'numba.np.arraymath' not in sys.modules"))
+
+
 def test_a_folder_that_cannot_be_written_is_replaced_by_a_temporary_one(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("a file where the folder should be: not even root can write into it")

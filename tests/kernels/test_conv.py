@@ -2,42 +2,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_twins import DTYPES, assert_close, draw
+from kernel_twins import DTYPES, assert_close, conv2d_twin, draw, grad_input_twin, grad_weight_twin
 
 from trainkit import kernels
 from trainkit.kernels import conv, conv_tiles
 from trainkit.kernels.simd import ROWS
 
 
-def windows(x, kernel_size, stride, padding, dilation=(1, 1)):
-    padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation, strict=True)]
-    view = np.lib.stride_tricks.sliding_window_view(padded, reach, axis=(2, 3))
-    return view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-
-
-def grouped(x, groups):
-    return x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
-
-
-def conv2d_twin(x, weight, bias, stride, padding, dilation=(1, 1), groups=1):
-    views = grouped(windows(x, weight.shape[2:], stride, padding, dilation), groups)
-    filters = weight.reshape(groups, -1, *weight.shape[1:])
-    out = np.einsum("ngchwij,gfcij->ngfhw", views, filters).reshape(len(x), len(weight), *views.shape[3:5])
-    return out if bias is None else out + bias[:, None, None]
-
-
-def grad_input_twin(grad, weight, shape, stride, padding, dilation=(1, 1), groups=1):
-    N, C, H, W = shape
-    padded = np.zeros((N, C, H + 2 * padding[0], W + 2 * padding[1]))
-    rows, columns = grad.shape[2] * stride[0], grad.shape[3] * stride[1]
-    filters = weight.reshape(groups, -1, *weight.shape[1:])
-    for i in range(weight.shape[2]):
-        for j in range(weight.shape[3]):
-            y, x = i * dilation[0], j * dilation[1]
-            part = padded[:, :, y : y + rows : stride[0], x : x + columns : stride[1]]
-            part += np.einsum("ngfhw,gfc->ngchw", grouped(grad, groups), filters[..., i, j]).reshape(part.shape)
-    return padded[:, :, padding[0] : padding[0] + H, padding[1] : padding[1] + W]
+@pytest.fixture(scope="module", autouse=True)
+def tap_by_tap():
+    """Winograd's tiles have tests of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "_tiled", lambda *args: False)
+        yield
 
 
 def check(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation=(1, 1), groups=1):
@@ -59,8 +36,7 @@ def check(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation=(1, 1), g
 
     found = kernels.conv2d_grad_weight(grad, x, weight.shape, *how)
     assert found.dtype == dtype
-    views = grouped(windows(wide[0], kernel_size, stride, padding, dilation), groups)
-    expected = np.einsum("ngchwij,ngfhw->gfcij", views, grouped(grad, groups)).reshape(weight.shape)
+    expected = grad_weight_twin(grad.astype(np.float64), wide[0], weight.shape, *how)
     assert_close(found, expected, max(1, grad.size // weight.shape[0]) ** 0.5)
     terms = max(1, grad.size // weight.shape[0]) ** 0.5
     assert_close(kernels.channel_sum(grad), grad.astype(np.float64).sum((0, 2, 3)), terms)

@@ -31,6 +31,23 @@ def test_relu_of_nan_infinities_and_an_array_that_is_not_contiguous():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
+def test_leaky(dtype, shape):
+    x, grad = np.asarray(draw(dtype, *shape)), np.asarray(draw(dtype, *shape, seed=1))
+    for values in (x, grad):
+        out = kernels.leaky(values, x, 0.1)
+        assert (out.dtype, out.shape) == (dtype, shape)
+        np.testing.assert_array_equal(out, np.where(x > 0, values, values * dtype(0.1)))
+    np.testing.assert_array_equal(kernels.leaky(x.T, x.T, -2).T, kernels.leaky(x, x, -2))
+
+
+def test_leaky_of_nan_and_infinities():
+    x = np.array([np.nan, -np.inf, np.inf, -0.0, 0.0], np.float32)
+    np.testing.assert_array_equal(kernels.leaky(x, x, 0.5), x)
+    np.testing.assert_array_equal(kernels.leaky(x, x, 0.0), [np.nan, np.nan, np.inf, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_dropout_keeps_or_drops_every_element(dtype, shape):
     x = np.ones(shape, dtype)
     out = kernels.dropout(x, 0.25, 7)

@@ -99,3 +99,62 @@ def test_no_row_and_arrays_that_are_not_contiguous():
     np.testing.assert_array_equal(losses, kernels.cross_entropy(x.copy("C"), target.copy())[0])
     found = kernels.cross_entropy_grad(grad, x, log_sum_exp, target)
     np.testing.assert_array_equal(found, kernels.cross_entropy_grad(grad.copy(), x.copy("C"), log_sum_exp, target))
+
+
+def smooth_twin(logits, target, weight, smoothing):
+    """The losses and the slopes for a gradient of 1."""
+    log_p = log_softmax_twin(logits.astype(np.float64))
+    classes = logits.shape[1]
+    inside = (target >= 0) & (target < classes)
+    wanted = weight * ((1 - smoothing) * np.eye(classes)[np.where(inside, target, 0)] + smoothing / classes)
+    wanted *= inside[:, None]
+    return -(wanted * log_p).sum(1), wanted.sum(1, keepdims=True) * np.exp(log_p) - wanted
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    N=st.integers(0, 70), C=st.integers(1, 90), dtype=st.sampled_from(DTYPES), smoothing=st.sampled_from([0, 0.1, 1])
+)
+def test_smooth_cross_entropy(N, C, dtype, smoothing):
+    rng = np.random.default_rng([N, C])
+    logits, slope, weight = draw(dtype, N, C) * 5, draw(dtype, N), rng.uniform(0, 2, C)
+    target = rng.integers(-1, C + 1, N)
+    losses, log_sum_exp = kernels.smooth_cross_entropy(logits, target, weight, smoothing)
+    grad = kernels.smooth_cross_entropy_grad(slope, logits, log_sum_exp, target, weight, smoothing)
+    assert losses.dtype == grad.dtype == dtype
+    expected, slopes = smooth_twin(logits, target, weight, smoothing)
+    assert_close(losses, expected, 10)
+    assert_close(grad, slope[:, None] * slopes, 10)
+
+
+def test_smooth_cross_entropy_is_the_plain_one_without_smoothing_and_weights():
+    logits, target, slope = draw(np.float32, 300, 50), np.arange(300) % 50, draw(np.float32, 300)
+    plain, log_sum_exp = kernels.cross_entropy(logits, target)
+    losses, again = kernels.smooth_cross_entropy(logits, target, np.ones(50), 0.0)
+    np.testing.assert_array_equal(again, log_sum_exp)
+    np.testing.assert_allclose(losses, plain, rtol=1e-6)
+    grad = kernels.smooth_cross_entropy_grad(slope, logits, log_sum_exp, target, np.ones(50), 0.0)
+    np.testing.assert_allclose(grad, kernels.cross_entropy_grad(slope, logits, log_sum_exp, target), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (0, 3), (7, 5), (2, 40_000)])
+def test_logistic_loss(dtype, shape):
+    x, target = np.asarray(draw(dtype, *shape) * 20), np.asarray(draw(dtype, *shape, seed=1) % 1)
+    grad = np.asarray(draw(dtype, *shape, seed=2))
+    wide = x.astype(np.float64)
+    expected = np.maximum(wide, 0) - wide * target + np.log1p(np.exp(-np.abs(wide)))
+    share = np.exp(np.minimum(wide, 0)) / (1 + np.exp(-np.abs(wide)))
+    for turn in (lambda a: a, lambda a: a.T.copy().T):
+        assert_close(kernels.logistic_loss(turn(x), target), expected)
+        assert_close(kernels.logistic_loss_grad(grad, turn(x), turn(target)), grad * (share - target))
+
+
+def test_logistic_loss_of_large_logits_and_nan():
+    for dtype in DTYPES:
+        x = np.array([1e4, -1e4, 1e4, -1e4, np.nan, 1e-5], dtype)
+        target = np.array([1, 0, 0, 1, 0, 0.5], dtype)
+        found = kernels.logistic_loss(x, target)
+        np.testing.assert_allclose(found, [0, 0, 1e4, 1e4, np.nan, np.log(2)], rtol=1e-6)
+        slope = kernels.logistic_loss_grad(np.ones(6, dtype), x, target)
+        np.testing.assert_allclose(slope, [0, 0, 1, -1, np.nan, 2.5e-6], rtol=1e-5)

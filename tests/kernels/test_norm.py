@@ -19,13 +19,16 @@ def check(dtype, N, C, L):
         draw(dtype, C, seed=1),
     )
     wide, slope = x.astype(np.float64), grad.astype(np.float64)
-    mean, variance = kernels.batch_norm_stats(x)
-    assert mean.dtype == variance.dtype == dtype
-    assert_close(mean, wide.mean((0, 2)))
-    assert_close(variance, wide.var((0, 2)))
+    out, mean, variance = kernels.batch_norm(x, weight, bias, 0.1)
+    assert mean.dtype == variance.dtype == np.float64
+    np.testing.assert_allclose(mean, wide.mean((0, 2)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(variance, wide.var((0, 2)), rtol=1e-9, atol=1e-12)
 
-    inv_std = (1 / np.sqrt(wide.var((0, 2)) + 0.1)).astype(dtype)
+    inv_std = 1 / np.sqrt(wide.var((0, 2)) + 0.1)
     normal = (wide - column(wide.mean((0, 2)))) * column(inv_std)
+    assert out.dtype == dtype
+    assert_close(out, normal * column(weight) + column(bias), 5)
+    assert_close(kernels.batch_norm(x, None, None, 0.1)[0], normal, 5)
     assert_close(kernels.batch_norm_apply(x, mean, inv_std, weight, bias), normal * column(weight) + column(bias), 5)
     assert_close(kernels.batch_norm_apply(x, mean, inv_std, None, None), normal, 5)
 
@@ -35,7 +38,15 @@ def check(dtype, N, C, L):
         assert_close(grad_bias, slope.sum((0, 2)), N * L)
         assert_close(grad_weight, (slope * normal).sum((0, 2)), N * L)
         inner = slope - column(slope.mean((0, 2))) - normal * column((slope * normal).mean((0, 2)))
-        assert_close(grad_x, inner * column(inv_std if factor is None else inv_std * factor), 5)
+        scale = column(inv_std if factor is None else inv_std * factor)
+        assert_close(grad_x, inner * scale, 5)
+        given = kernels.batch_norm_grad(grad, x, mean, inv_std, factor, True)
+        assert_close(given[0], slope * scale, 5)
+        np.testing.assert_array_equal(given[1], grad_weight)
+        np.testing.assert_array_equal(given[2], grad_bias)
+        without = kernels.batch_norm_grad(grad, x, mean, inv_std, factor, True, False)
+        assert_close(without[0], given[0])
+        assert not without[1].any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -53,17 +64,32 @@ def test_any_shape(N, C, L, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("L", [1, 50])
 def test_a_mean_far_larger_than_the_deviation(dtype, L):
-    x = draw(dtype, 200, 3, L) + dtype(10_000)
-    wide = x.astype(np.float64)
-    mean, variance = kernels.batch_norm_stats(x)
-    np.testing.assert_allclose(mean, wide.mean((0, 2)), rtol=1e-6)
-    np.testing.assert_allclose(variance, wide.var((0, 2)), rtol=1e-6)
+    x, grad = draw(dtype, 200, 3, L) + dtype(10_000), draw(dtype, 200, 3, L, seed=1)
+    wide, slope = x.astype(np.float64), grad.astype(np.float64)
+    out, mean, variance = kernels.batch_norm(x, None, None, 1e-5)
+    np.testing.assert_allclose(mean, wide.mean((0, 2)), rtol=1e-12)
+    np.testing.assert_allclose(variance, wide.var((0, 2)), rtol=1e-10)
+    inv_std = 1 / np.sqrt(wide.var((0, 2)) + 1e-5)
+    normal = (wide - column(wide.mean((0, 2)))) * column(inv_std)
+    assert_close(out, normal, 5)
+    grad_x, grad_weight, _ = kernels.batch_norm_grad(grad, x, mean, inv_std, None)
+    assert_close(grad_weight, (slope * normal).sum((0, 2)), 100)
+    inner = slope - column(slope.mean((0, 2))) - normal * column((slope * normal).mean((0, 2)))
+    assert_close(grad_x, inner * column(inv_std), 5)
+
+
+def test_a_first_element_far_from_all_others():
+    x = draw(np.float64, 100, 1, 50)
+    x[0, 0, 0] = 1e6
+    _, mean, variance = kernels.batch_norm(x, None, None, 1e-5)
+    np.testing.assert_allclose(mean, x.mean(), rtol=1e-11)
+    np.testing.assert_allclose(variance, x.var(), rtol=1e-11)
 
 
 def test_a_constant_channel_nan_no_batch_and_an_array_that_is_not_contiguous():
     x = np.full((4, 2, 3), 7.3, np.float32)
     x[:, 1] = np.nan
-    mean, variance = kernels.batch_norm_stats(x)
+    _, mean, variance = kernels.batch_norm(x, None, None, 1e-5)
     assert mean[0] == np.float32(7.3)
     assert variance[0] == 0
     assert np.isnan(mean[1])
@@ -73,4 +99,24 @@ def test_a_constant_channel_nan_no_batch_and_an_array_that_is_not_contiguous():
     assert grad_x.shape == (0, 2, 3)
     np.testing.assert_array_equal(grad_weight, 0)
     x = draw(np.float32, 9, 8, 7).transpose(2, 0, 1)
-    np.testing.assert_array_equal(kernels.batch_norm_stats(x)[1], kernels.batch_norm_stats(x.copy())[1])
+    for ours, plain in zip(
+        kernels.batch_norm(x, None, None, 0.1), kernels.batch_norm(x.copy(), None, None, 0.1), strict=True
+    ):
+        np.testing.assert_array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("shape", [(64, 20, 60), (5000, 40, 1)])
+def test_batch_norm_does_not_depend_on_the_number_of_threads(shape):
+    x, grad, many = draw(np.float32, *shape), draw(np.float32, *shape, seed=1), kernels.get_num_threads()
+
+    def results():
+        out, mean, variance = kernels.batch_norm(x, None, None, 0.1)
+        return out, mean, variance, *kernels.batch_norm_grad(grad, x, mean, 1 / np.sqrt(variance), None)
+
+    expected = results()
+    try:
+        kernels.set_num_threads(1)
+        for ours, theirs in zip(results(), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    finally:
+        kernels.set_num_threads(many)

@@ -24,6 +24,8 @@ class RemovableHandle:
     def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
         self._hooks = hooks
         self.id = _next_key()
+        while self.id in hooks:  # hooks that were unpickled have the numbers of another process
+            self.id = _next_key()
         hooks[self.id] = hook
 
     def remove(self) -> None:

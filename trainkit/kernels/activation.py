@@ -8,13 +8,14 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.elementwise import CHUNK
-from trainkit.kernels.exponential import quick_exp
+from trainkit.kernels.exponential import quick_exp, quick_log_plus_one
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 
 __all__ = ["activation", "activation_grad"]
 
-KINDS = {"sigmoid": 0, "silu": 1, "gelu": 2, "gelu_tanh": 3}
-SIGMOID, SILU, GELU, GELU_TANH = KINDS.values()
+KINDS = {"sigmoid": 0, "silu": 1, "gelu": 2, "gelu_tanh": 3, "logsigmoid": 4}
+SIGMOID, SILU, GELU, GELU_TANH, LOG_SIGMOID = KINDS.values()
 
 INV_ROOT_2 = 1 / np.sqrt(2)
 INV_ROOT_TAU = 1 / np.sqrt(2 * np.pi)
@@ -22,9 +23,9 @@ ROOT_8_PI, CUBE = np.sqrt(8 / np.pi), 0.044715
 
 
 def activation(kind: str, x: Array) -> Array:
-    """`kind` ("sigmoid", "silu", "gelu", "gelu_tanh") of float32 elements, in any shape."""
+    """`kind` ("sigmoid", "silu", "gelu", "gelu_tanh", "logsigmoid") of float32 elements, in any shape."""
     x = np.ascontiguousarray(x).reshape(x.shape)
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     if x.size <= CHUNK:
         _activation(0, KINDS[kind], x.reshape(-1), out.reshape(-1))
     else:
@@ -35,7 +36,7 @@ def activation(kind: str, x: Array) -> Array:
 def activation_grad(kind: str, grad: Array, x: Array) -> Array:
     """The gradient of the input `x` of an activation ("silu", "gelu", "gelu_tanh") in float32, in any shape."""
     grad, x = np.ascontiguousarray(grad).reshape(grad.shape), np.ascontiguousarray(x)
-    out = np.empty(grad.shape, grad.dtype)
+    out = empty(grad.shape, grad.dtype)
     if grad.size <= CHUNK:
         _activation_grad(0, KINDS[kind], grad.reshape(-1), x.reshape(-1), out.reshape(-1))
     else:
@@ -85,6 +86,11 @@ def _activation(chunk, kind, x, out):
         for i in range(x.size):
             value = np.float64(x[i])
             out[i] = value * _normal(value, quick_exp(-0.5 * value * value))
+    elif kind == LOG_SIGMOID:
+        for i in range(x.size):
+            value = np.float64(x[i])
+            least = 0.0 if value > 0 else value  # written so that NaN stays
+            out[i] = least - quick_log_plus_one(quick_exp(-abs(value)))
     else:
         for i in range(x.size):
             value = np.float64(x[i])

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ import llvmlite.binding
 import numba
 import numpy as np
 from numba.core import caching
-from tqdm.auto import tqdm
+from numba.core.runtime.nrt import rtsys
 
 fcntl: Any
 try:
@@ -32,26 +33,41 @@ except ImportError:  # Windows: writing through a temporary file and a rename is
 
 __all__ = ["CacheInfo", "KernelCache", "cache_info"]
 
+DIGEST = hashlib.sha256().digest_size
 QUIET_SECONDS = 2.0  # compiling is over when no kernel has been compiled for so long
 
 
 class CacheInfo(NamedTuple):
-    """Where compiled kernels lie: the folder, the number of its files and their size in bytes."""
+    """Where compiled kernels lie.
+
+    Attributes:
+        folder: where they are written, and read first.
+        files: how many files it has.
+        bytes: their size.
+        wanted: the folder that the environment asks for; another one than `folder` where it cannot be written. What
+            lies in it is used all the same.
+    """
 
     folder: Path
     files: int
     bytes: int
+    wanted: Path
 
 
 def cache_info() -> CacheInfo:
     """The folder of compiled kernels, the number of its files and their size in bytes.
 
-    The folder is `kernels/<key>` under `$TRAINKIT_CACHE`, `$XDG_CACHE_HOME/trainkit` or `~/.cache/trainkit`.
-    It may be deleted at any time: kernels are compiled again when they are next needed.
+    The folder is `kernels/<key>` under `$TRAINKIT_CACHE`, `$XDG_CACHE_HOME/trainkit` or `~/.cache/trainkit`; the key is
+    made of the kernels' sources, the versions of the compiler and the processor. It may be deleted at any time: kernels
+    are compiled again when they are next needed. Where it cannot be written, it is a temporary one.
+
+    >>> import trainkit as tk
+    >>> tk.kernels.cache_info().folder.is_dir()
+    True
     """
     folder = _writable_folder()
     sizes = [file.stat().st_size for file in folder.iterdir() if file.suffix in {".nbi", ".nbc"}]
-    return CacheInfo(folder, len(sizes), sum(sizes))
+    return CacheInfo(folder, len(sizes), sum(sizes), _wanted_folder())
 
 
 @cache
@@ -139,6 +155,32 @@ class _Implementation(caching.CompileResultCacheImpl):
         self._filename_base = self.get_filename_base(name, sys.abiflags if hasattr(sys, "abiflags") else "")
 
 
+class _File(caching.IndexDataCacheFile):
+    """numba's index of one function and its data, each checked: damaged machine code must not be run."""
+
+    def load(self, key: Any) -> Any:
+        """What was saved under a key, or None; it raises where a file is damaged."""
+        name = self._load_index().get(key)
+        if name is None:
+            return None
+        content = Path(self._data_path(name)).read_bytes()
+        digest, content = content[:DIGEST], content[DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError(f"{name} is damaged")
+        saved_under, data = pickle.loads(content)
+        return data if saved_under == key else None
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keeps data under a key. The index comes last: it names nothing that is not there yet."""
+        index = self._load_index()
+        taken = set(index.values())
+        name = index.get(key) or next(name for i in count(1) if (name := self._data_name(i)) not in taken)
+        content = self._dump((key, data))
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+        self._save_index({**index, key: name})
+
+
 class KernelCache(caching.FunctionCache):
     """numba's cache of one function, in the kernels' own folder; it never raises and never warns."""
 
@@ -147,15 +189,16 @@ class KernelCache(caching.FunctionCache):
     def __init__(self, py_func: Any) -> None:
         super().__init__(py_func)
         self._short_name = py_func.__name__
-        self._files = [self._cache_file]
-        if _wanted_folder() != _writable_folder():  # one that can only be read may still hold what is needed
-            wanted, base = str(_wanted_folder()), self._impl.filename_base
-            stamp = self._impl.locator.get_source_stamp()
-            self._files.append(caching.IndexDataCacheFile(wanted, base, stamp))
+        base, stamp = self._impl.filename_base, self._impl.locator.get_source_stamp()
+        folders = dict.fromkeys((_writable_folder(), _wanted_folder()))  # one that can only be read may hold some
+        self._files = [_File(str(folder), base, stamp) for folder in folders]
+        self._cache_file = self._files[0]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The machine code for a signature, or None: it must be compiled."""
-        target_context.refresh()
+        # What is compiled needs memory that is counted, and no more. numba's own way is `target_context.refresh()`: it
+        # imports the compiler's library, and scipy where that is, for half a second. To compile does so itself.
+        rtsys.initialize(target_context)
         for file in self._files:
             self._cache_file = file
             try:
@@ -209,6 +252,8 @@ class _Progress:
                 where = f"trainkit: compiling kernels, once for this machine, into {_writable_folder()}"
                 print(where, file=sys.stderr, flush=True)  # noqa: T201
             if self._bar is None and sys.stderr.isatty():
+                from tqdm.auto import tqdm  # takes 40 ms, which only those spend who see it
+
                 form = "{desc}: {n_fmt} done, {elapsed}{postfix}"
                 self._bar = tqdm(desc="trainkit: compiling", bar_format=form, leave=False, file=sys.stderr)
                 self._bar.update(self._count)

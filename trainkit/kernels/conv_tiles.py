@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import SLACK, Layout, aligned_empty, fill_all, fill_planes, take_rows, zeros
 from trainkit.kernels.simd import (
     COLUMNS,
@@ -118,7 +119,7 @@ def convolve(x: Array, weight: Filters, bias: Array | None, out: Array, groups: 
     shifts = shifts.reshape(-1)
     if filters > FEW and _wants_panels(filters, plan):
         left, steps, places = _left(weight, groups, filters, x.shape[1])
-        planes = np.empty((images, plan.size + SLACK), x.dtype)
+        planes = empty((images, plan.size + SLACK), x.dtype)
         fill_all(images, x, planes, geometry)
         pixels = images // groups * int(geometry[10] * geometry[11])
         panels = -(-pixels // (COLUMNS * VECTOR_BYTES // x.itemsize)) * groups

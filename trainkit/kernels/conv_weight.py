@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import SLACK, Layout, fill_pixels_all, fill_planes, lay_rows, zeros
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, inner, outer, store, sums, zero_row, zero_tile
 
@@ -40,7 +41,7 @@ def correlate(grad: Array, x: Array, groups: int, plan: Layout) -> Array:
     """Sums grad (N * groups, F, OH, OW) times x (N * groups, C, H, W) at each tap: (groups * F, taps)."""
     images, filters, taps = grad.shape[0] // groups, grad.shape[1], plan.taps
     chunks = _chunks(images, groups * filters * taps)
-    partial = np.empty((chunks, groups * filters, taps), grad.dtype)
+    partial = empty((chunks, groups * filters, taps), grad.dtype)
     if filters <= FEW:
         chunks = min(chunks, -(-TASKS // groups))
         partial = partial[:chunks]
@@ -158,9 +159,9 @@ def correlate_pixels(grad: Array, x: Array, groups: int, plan: Layout) -> Array:
     pitch = (-(-channels // lanes) | 1) * lanes  # odd, so that pixels do not all fall into the same sets of the cache
     taps = plan.taps
     chunks = _chunks(images, groups * filters * channels * taps)
-    partial = np.empty((chunks, groups * filters, channels * taps), grad.dtype)
+    partial = empty((chunks, groups * filters, channels * taps), grad.dtype)
     parts = min(-(-filters // ROWS), -(-TASKS // (chunks * groups)))
-    pixels = np.empty((images * groups, plan.size * pitch), x.dtype)
+    pixels = empty((images * groups, plan.size * pitch), x.dtype)
     fill_pixels_all(images * groups, x, pixels, plan.geometry, pitch)
     _correlate_pixels_all(
         chunks * groups * parts,

@@ -4,8 +4,9 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 
-__all__ = ["CHUNK", "dropout", "relu", "relu_grad"]
+__all__ = ["CHUNK", "dropout", "leaky", "relu", "relu_grad"]
 
 FEW = 1 << 10  # elements up to which numpy is quicker than the call of a kernel
 ZERO = {"f": np.zeros((), "f"), "d": np.zeros((), "d")}  # an array: numpy is slow to make one of a number
@@ -17,7 +18,7 @@ def relu(x: Array) -> Array:
     if x.size <= FEW:
         return np.asarray(np.maximum(x, ZERO[x.dtype.char]))
     x = np.ascontiguousarray(x).reshape(x.shape)
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     if x.size <= CHUNK:
         _relu(0, x.reshape(-1), out.reshape(-1))
     else:
@@ -42,7 +43,7 @@ def _relu_all(chunks, x, out):
 def relu_grad(grad: Array, out: Array) -> Array:
     """The gradient of `relu`'s input: grad where its output `out` is not 0 or less, else 0."""
     grad, out = np.ascontiguousarray(grad).reshape(grad.shape), np.ascontiguousarray(out)
-    grad_x = np.empty(grad.shape, grad.dtype)
+    grad_x = empty(grad.shape, grad.dtype)
     if grad.size <= CHUNK:
         _relu_grad(0, grad.reshape(-1), out.reshape(-1), grad_x.reshape(-1))
     else:
@@ -64,6 +65,33 @@ def _relu_grad_all(chunks, grad, out, grad_x):
         _relu_grad(np.int64(chunk), grad, out, grad_x)
 
 
+def leaky(values: Array, x: Array, slope: float) -> Array:
+    """`values` where x is positive, else times `slope`: leaky relu of x itself, its gradient of what came back."""
+    values, x = np.ascontiguousarray(values).reshape(values.shape), np.ascontiguousarray(x)
+    out = empty(values.shape, values.dtype)
+    parts = values.reshape(-1), x.reshape(-1), values.dtype.type(slope), out.reshape(-1)
+    if x.size <= CHUNK:
+        _leaky(0, *parts)
+    else:
+        _leaky_all(-(-x.size // CHUNK), *parts)
+    return out
+
+
+@kernel
+def _leaky(chunk, values, x, slope, out):
+    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+    values, x, out = values[part], x[part], out[part]
+    one = values.dtype.type(1)
+    for i in range(x.size):
+        out[i] = values[i] * (one if x[i] > 0 else slope)  # LLVM vectorises a choice of numbers, not one of products
+
+
+@parallel_kernel
+def _leaky_all(chunks, values, x, slope, out):
+    for chunk in prange(chunks):
+        _leaky(np.int64(chunk), values, x, slope, out)
+
+
 def dropout(x: Array, probability: float, seed: int) -> Array:
     """Dropout of x, of any shape: elements zeroed with `probability`, the others scaled by 1 / (1 - it).
 
@@ -72,7 +100,7 @@ def dropout(x: Array, probability: float, seed: int) -> Array:
     instead of a state.
     """
     x = np.ascontiguousarray(x).reshape(x.shape)
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     threshold = np.uint64(round(probability * 2**32))
     scale = x.dtype.type(1 / (1 - probability) if probability < 1 else 0)
     start = np.uint64(seed % 2**64)

@@ -1,4 +1,4 @@
-"""An exponential that LLVM vectorises, for the kernels of float32: the C library's is called for each element."""
+"""An exponential and a logarithm that LLVM vectorises, for float32: the C library's are called for each element."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 from trainkit.kernels.jit import kernel
 
-__all__ = ["quick_exp"]
+__all__ = ["quick_exp", "quick_log_plus_one"]
 
 LOG2_E, LOG_2 = np.log2(np.e), np.log(2)
 MAGIC = 1.5 * 2.0**52  # a whole number added to it stands in the low bits of the sum
@@ -44,3 +44,19 @@ def quick_exp(x):
     power = power * r + 0.5
     power = (power * r + 1.0) * r + 1.0
     return power * _from_bits((_bits(n + MAGIC) + np.int64(1023)) << np.int64(52))
+
+
+@kernel
+def quick_log_plus_one(x):
+    """log(1 + x) for x from 0 to 1, the series of 2 artanh(x / (2 + x)): 3e-10 of relative error, in float64."""
+    ratio = x / (2.0 + x)
+    square = ratio * ratio
+    series = 1 / 17.0
+    series = series * square + 1 / 15.0
+    series = series * square + 1 / 13.0
+    series = series * square + 1 / 11.0
+    series = series * square + 1 / 9.0
+    series = series * square + 1 / 7.0
+    series = series * square + 1 / 5.0
+    series = series * square + 1 / 3.0
+    return 2.0 * ratio * (series * square + 1.0)

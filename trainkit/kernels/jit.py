@@ -17,9 +17,21 @@ from numpy.typing import NDArray
 from trainkit.errors import ArgumentError
 from trainkit.kernels.cache import KernelCache
 
-__all__ = ["Array", "get_num_threads", "kernel", "launch_layer", "parallel_kernel", "set_num_threads"]
+__all__ = [
+    "KERNELS",
+    "Array",
+    "compile_counts",
+    "get_num_threads",
+    "kernel",
+    "launch_layer",
+    "parallel_kernel",
+    "set_num_threads",
+]
 
 Array = NDArray[Any]
+KERNELS: dict[str, Any] = {}
+"""Every kernel by its module and its name: `elementwise._relu`."""
+
 pool: Any = parallel  # some of the names below exist only after its first launch
 
 # Lets LLVM vectorise sums and fuse a multiply with an add. Not "nnan" and "ninf": a NaN must come out as one.
@@ -28,7 +40,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compiles a function for one thread, without the interpreter lock; the machine code is kept on disk."""
-    return _compiled(function, parallel=False)
+    return _entered(function, _compiled(function, parallel=False))
 
 
 def parallel_kernel(function: Callable[..., Any]) -> Any:
@@ -36,7 +48,12 @@ def parallel_kernel(function: Callable[..., Any]) -> Any:
 
     Tasks are handed out one by one, to as many threads as `get_num_threads()` says.
     """
-    return _Launcher(_compiled(function, parallel=True))
+    return _entered(function, _Launcher(_compiled(function, parallel=True)))
+
+
+def _entered(function: Callable[..., Any], made: Any) -> Any:
+    KERNELS[f"{function.__module__.rpartition('.')[2]}.{function.__name__}"] = made
+    return made
 
 
 def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
@@ -46,12 +63,17 @@ def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
 
 
 class _Launcher:
-    """Calls a parallel function with the room's thread count and leaves the user's numba settings alone."""
+    """Calls a parallel function with the room's thread count and leaves the user's numba settings alone.
 
-    __slots__ = ("_call",)
+    Attributes:
+        call: the compiled function; a profile puts a timed one in its place.
+        compiled: the same, always.
+    """
+
+    __slots__ = ("call", "compiled")
 
     def __init__(self, call: Any) -> None:
-        self._call = call
+        self.call = self.compiled = call
 
     def __call__(self, *args: Any) -> None:
         if not pool._is_initialized:
@@ -63,11 +85,17 @@ class _Launcher:
             if threads != _num_threads:
                 pool._set_num_threads(_num_threads)
             try:
-                self._call(*args)
+                self.call(*args)
             finally:
                 pool._set_parallel_chunksize(chunk)
                 if threads != _num_threads:
                     pool._set_num_threads(threads)
+
+
+def compile_counts() -> tuple[int, int]:
+    """How many kernels, each for one kind of arguments, this process has compiled, and how many it found on disk."""
+    stats = [getattr(made, "compiled", made).stats for made in KERNELS.values()]
+    return sum(sum(s.cache_misses.values()) for s in stats), sum(sum(s.cache_hits.values()) for s in stats)
 
 
 def get_num_threads() -> int:

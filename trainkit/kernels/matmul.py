@@ -11,6 +11,7 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, inner, outer, store, sums, zero_tile
 
 __all__ = ["linear", "matmul", "matmul_nt", "matmul_tn"]
@@ -55,7 +56,7 @@ def matmul(a: Array, b: Array) -> Array:
     work = M * N * K * items
     if not work:
         return np.zeros((*stack, M, N), a.dtype)
-    out = np.empty((items, M, N), a.dtype)
+    out = empty((items, M, N), a.dtype)
     left, (*left_steps, row, depth) = _memory(a)
     right, (*right_steps, line, column) = _memory(b)
     if stack:
@@ -240,11 +241,11 @@ def _dot_rows(a: Array, b: Array, bias: Array | None) -> Array:
     (M, K), N = a.shape, b.shape[0]
     if bias is None:
         bias = np.zeros(N, a.dtype)
-    out = np.empty((M, N), a.dtype)
+    out = empty((M, N), a.dtype)
     if not out.size:
         return out
     stretches = max(1, -(-K // STRETCH))
-    partial = out.reshape(1, M, N) if stretches == 1 else np.empty((stretches, M, N), a.dtype)
+    partial = out.reshape(1, M, N) if stretches == 1 else empty((stretches, M, N), a.dtype)
     shift = np.ascontiguousarray(bias)
     groups = max(1, min(-(-N // COLUMNS), 16 // stretches))
     if M * N * K <= SERIAL:

@@ -1,163 +1,273 @@
-"""Max pooling: the index of a maximum within its window, mostly one byte, is all that the gradient needs."""
+"""Max pooling: the index of a maximum within its window, mostly one byte, is all that the gradient needs.
+
+Lines and images are volumes of one row and of one plane.
+"""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.places import chunk_count, larger, take_places, three
 
-__all__ = ["max_pool2d", "max_pool2d_gather", "max_pool2d_grad"]
-
-Pair = tuple[int, int]
+__all__ = ["Window", "max_pool", "max_pool_gather", "max_pool_grad", "max_pool_places"]
 
 
-def max_pool2d(x: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:
-    """The maximum of each window of x (N, C, H, W), and its index: two arrays (N, C, OH, OW).
+class Window(NamedTuple):
+    """The windows of a pooling: a number for each of the one to three dimensions, and how many windows there are."""
 
-    The index is the position i * kw + j in the window, uint8 where it fits and int32 else. As in PyTorch the
-    padding is minus infinity, the first of equal maxima wins, and a NaN is larger than any number.
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+def max_pool(x: Array, window: Window) -> tuple[Array, Array]:
+    """The maximum of each window of x (..., D, H, W) or fewer dimensions, and its index: two arrays (..., OD, OH, OW).
+
+    The index is the number of the tap in the window, uint8 where it fits and int32 else. As in PyTorch the padding is
+    minus infinity, the first of equal maxima wins, and a NaN is larger than any number. Each window must reach an
+    element.
     """
-    x = np.ascontiguousarray(x)
-    N, C, H, W = x.shape
-    rows = (H + 2 * padding[0] - kernel_size[0]) // stride[0] + 1
-    columns = (W + 2 * padding[1] - kernel_size[1]) // stride[1] + 1
-    out = np.empty((N, C, rows, columns), x.dtype)
-    index = np.empty(out.shape, np.uint8 if kernel_size[0] * kernel_size[1] <= 256 else np.int32)
+    x, shape = _planes(x, window)
+    lead = x.shape[: x.ndim - len(window.counts)]
+    out = np.empty((*lead, *window.counts), x.dtype)
+    index = np.empty(out.shape, np.uint8 if math.prod(window.kernel_size) <= 256 else np.int32)
     if out.size:
-        planes = (
-            x.reshape(N * C, H, W),
-            out.reshape(N * C, rows, columns),
-            index.reshape(N * C, rows, columns),
-        )
-        even = kernel_size == stride == (2, 2) and padding == (0, 0)
-        _max_pool_all(_chunks(N * C, H * W), even, *planes, np.array([*kernel_size, *stride, *padding]))
+        if _even(window):
+            planes = [part.reshape(shape[0], *part.shape[-2:]) for part in (x, out, index)]
+            _even_all(chunk_count(shape[0], x.size), *planes)
+        else:
+            form = shape[0], *three(window.counts)
+            chunks = chunk_count(math.prod(form[:3]), out.size * math.prod(window.kernel_size))
+            _max_pool_all(chunks, x.reshape(shape), out.reshape(form), index.reshape(form), _geometry(window))
     return out, index
 
 
-def max_pool2d_grad(
-    grad: Array,
-    index: Array,
-    input_shape: tuple[int, ...],
-    kernel_size: Pair,
-    stride: Pair,
-    padding: Pair,
-) -> Array:
-    """The gradient (N, C, H, W) of the input: grad (N, C, OH, OW) added at each window's maximum."""
-    grad = np.ascontiguousarray(grad)
-    N, C, H, W = input_shape
-    grad_x = np.empty(input_shape, grad.dtype)
+def max_pool_grad(grad: Array, index: Array, shape: tuple[int, ...], window: Window) -> Array:
+    """The gradient of the input, of `shape`: grad (..., OD, OH, OW) added at each window's maximum."""
+    grad_x = np.empty(shape, grad.dtype)
     if grad_x.size:
-        planes = (
-            grad.reshape(N * C, *grad.shape[2:]),
-            np.ascontiguousarray(index).reshape(N * C, *grad.shape[2:]),
-        )
-        even = kernel_size == stride == (2, 2) and padding == (0, 0)
-        window = np.array([*kernel_size, *stride, *padding])
-        _scatter_all(_chunks(N * C, H * W), even, *planes, grad_x.reshape(N * C, H, W), window)
+        dims = len(window.counts)
+        planes, size = math.prod(shape[:-dims]), shape[-dims:]
+        grad, index, chunks = np.ascontiguousarray(grad), np.ascontiguousarray(index), chunk_count(planes, grad_x.size)
+        if _even(window):
+            parts = [part.reshape(planes, *part.shape[-2:]) for part in (grad, index, grad_x)]
+            _scatter_even_all(chunks, *parts)
+        else:
+            form = planes, *three(window.counts)
+            parts = [grad.reshape(form), index.reshape(form), grad_x.reshape(planes, -1)]
+            _scatter_all(chunks, *parts, *_offsets(window, size))
     return grad_x
 
 
-def max_pool2d_gather(x: Array, index: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
-    """The elements of x (N, C, H, W) at the positions that `max_pool2d` found: (N, C, OH, OW)."""
-    x, index = np.ascontiguousarray(x), np.ascontiguousarray(index)
-    out = np.empty(index.shape, x.dtype)
-    if out.size:
-        planes = x.shape[0] * x.shape[1]
-        window = np.array([*kernel_size, *stride, *padding])
-        shapes = (
-            x.reshape(planes, *x.shape[2:]),
-            index.reshape(planes, *index.shape[2:]),
-            out.reshape(planes, *index.shape[2:]),
-        )
-        _gather(*shapes, window)
-    return out
+def max_pool_gather(x: Array, index: Array, window: Window) -> Array:
+    """The elements of x (..., D, H, W) that `max_pool` found: (..., OD, OH, OW)."""
+    return take_places(x, max_pool_places(index, x.shape, window), len(window.counts))
 
 
-def _chunks(planes: int, pixels: int) -> int:
-    return max(1, min(planes, planes * pixels >> 14))
+def max_pool_places(index: Array, shape: tuple[int, ...], window: Window) -> Array:
+    """Where in its plane or volume of an input of `shape`, counted flatly, each maximum lies: int64."""
+    offsets, steps = _offsets(window, shape[-len(window.counts) :])
+    corner = steps[0]
+    for count, step in zip(window.counts, steps[-len(window.counts) :], strict=True):
+        corner = corner[..., None] + np.arange(count) * step
+    return np.asarray(corner + offsets[index])
+
+
+def _planes(x: Array, window: Window) -> tuple[Array, tuple[int, ...]]:
+    """Return x in order, and its shape as (planes, D, H, W)."""
+    lead = x.ndim - len(window.counts)
+    return np.ascontiguousarray(x), (math.prod(x.shape[:lead]), *three(x.shape[lead:]))
+
+
+def _even(window: Window) -> bool:
+    """Tell whether these are windows of 2 x 2 side by side."""
+    return window.kernel_size == window.stride == (2, 2) and window.padding == (0, 0) and window.dilation == (1, 1)
+
+
+@lru_cache(maxsize=256)
+def _geometry(window: Window) -> Array:
+    kernel_size, stride, padding, dilation, _ = window
+    return np.array([*three(kernel_size), *three(stride), *three(padding, 0), *three(dilation)])
+
+
+@lru_cache(maxsize=256)
+def _offsets(window: Window, size: tuple[int, ...]) -> tuple[Array, Array]:
+    """Where in the flat input each tap is from its window's corner; the first corner, and the steps to the next."""
+    kernel_size, stride, padding, dilation = (three(part, least) for part, least in zip(window, (1, 1, 0, 1)))  # noqa: B905
+    rows, columns = three(size)[1:]
+    unit = rows * columns, columns, 1
+    offsets = np.zeros((), np.int64)
+    for taps, step, across in zip(kernel_size, dilation, unit, strict=True):
+        offsets = offsets[..., None] + np.arange(taps) * (step * across)
+    corner = -sum(width * across for width, across in zip(padding, unit, strict=True))
+    steps = [step * across for step, across in zip(stride, unit, strict=True)]
+    return offsets.ravel(), np.array([corner, *steps])
 
 
 @parallel_kernel
-def _max_pool_all(chunks, even, x, out, index, window):
+def _even_all(chunks, x, out, index):
     for chunk in prange(chunks):
-        _max_pool(np.int64(chunk), chunks, even, x, out, index, window)
+        _even_windows(np.int64(chunk), chunks, x, out, index)
 
 
 @kernel
-def _max_pool(chunk, chunks, even, x, out, index, window):
-    kernel_rows, kernel_columns, row_step, column_step, top, left = window
+def _even_windows(chunk, chunks, x, out, index):
     for plane in range(x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks):
         for row in range(out.shape[1]):
-            if even:
-                upper, lower = x[plane, 2 * row], x[plane, 2 * row + 1]
-                for column in range(out.shape[2]):
-                    best, at = upper[2 * column], np.uint8(0)
-                    best, at = _larger(best, at, upper[2 * column + 1], np.uint8(1))
-                    best, at = _larger(best, at, lower[2 * column], np.uint8(2))
-                    best, at = _larger(best, at, lower[2 * column + 1], np.uint8(3))
-                    out[plane, row, column] = best
-                    index[plane, row, column] = at
-                continue
-            y = row * row_step - top
-            i0, i1 = max(0, -y), min(kernel_rows, x.shape[1] - y)
+            upper, lower = x[plane, 2 * row], x[plane, 2 * row + 1]
             for column in range(out.shape[2]):
-                z = column * column_step - left
-                j0, j1 = max(0, -z), min(kernel_columns, x.shape[2] - z)
-                best, at = x[plane, y + i0, z + j0], i0 * kernel_columns + j0
-                for i in range(i0, i1):
-                    for j in range(j0, j1):
-                        best, at = _larger(best, at, x[plane, y + i, z + j], i * kernel_columns + j)
+                best, at = upper[2 * column], np.uint8(0)
+                best, at = larger(best, at, upper[2 * column + 1], np.uint8(1))
+                best, at = larger(best, at, lower[2 * column], np.uint8(2))
+                best, at = larger(best, at, lower[2 * column + 1], np.uint8(3))
                 out[plane, row, column] = best
                 index[plane, row, column] = at
 
 
+@parallel_kernel
+def _max_pool_all(chunks, x, out, index, geometry):
+    for chunk in prange(chunks):
+        _max_pool(np.int64(chunk), chunks, x, out, index, geometry)
+
+
 @kernel
-def _larger(best, at, value, position):
-    wins = (value > best) | (value != value)
-    return (value if wins else best), (position if wins else at)
+def _max_pool(chunk, chunks, x, out, index, geometry):
+    kd, kh, kw, sd, sh, sw, pd, ph, pw, dd, dh, dw = geometry
+    planes, depth, height, width = out.shape
+    total = planes * depth * height
+    # The columns whose windows lie inside, all of them.
+    first = min((pw + sw - 1) // sw, width)
+    end = max(first, min(width, (x.shape[3] - 1 - (kw - 1) * dw + pw) // sw + 1))
+    start, stop = total * chunk // chunks, total * (chunk + 1) // chunks
+    plane, out_z, out_y = start // (depth * height), start // height % depth, start % height - 1
+    for _ in range(start, stop):
+        out_y += 1
+        if out_y == height:
+            out_y = 0
+            out_z += 1
+            if out_z == depth:
+                out_z = 0
+                plane += 1
+        best, places = out[plane, out_z, out_y], index[plane, out_z, out_y]
+        z, y = out_z * sd - pd, out_y * sh - ph
+        fresh = True
+        for a in range(_first(z, dd), _end(z, dd, kd, x.shape[1])):
+            for i in range(_first(y, dh), _end(y, dh, kh, x.shape[2])):
+                line, at = x[plane, z + a * dd, y + i * dh], (a * kh + i) * kw
+                _border(line, best[:first], places[:first], -pw, sw, dw, kw, at, fresh)
+                _border(line, best[end:], places[end:], end * sw - pw, sw, dw, kw, at, fresh)
+                if end > first:
+                    inside, values, where = line[first * sw - pw :], best[first:end], places[first:end]
+                    if kw == 3 and dw == 1 and sw <= 2:
+                        _three_taps(inside, values, where, sw, at, fresh)
+                    else:
+                        for j in range(kw):
+                            _tap(inside[j * dw :], values, where, sw, at + j, fresh and j == 0)
+                fresh = False
+
+
+@kernel
+def _first(start, dilation):
+    """The first tap of a window from `start` that is inside."""
+    return max(0, -(start // dilation))
+
+
+@kernel
+def _end(start, dilation, taps, size):
+    """One more than the last tap inside."""
+    return min(taps, (size - 1 - start) // dilation + 1)
+
+
+@kernel
+def _border(line, best, places, start, step, dilation, taps, at, fresh):
+    """Compare one row of each window, of which some taps lie outside."""
+    for column in range(best.size):
+        x = start + column * step
+        begin, end = _first(x, dilation), _end(x, dilation, taps, line.size)
+        value, place = best[column], places[column]
+        if fresh:
+            value, place = line[x + begin * dilation], places.dtype.type(at + begin)
+        for j in range(begin, end):
+            value, place = larger(value, place, line[x + j * dilation], places.dtype.type(at + j))
+        best[column], places[column] = value, place
+
+
+@kernel
+def _tap(line, best, places, step, at, fresh):
+    """Compare one tap of many windows."""
+    place = places.dtype.type(at)
+    if fresh:
+        for column in range(best.size):
+            best[column], places[column] = line[column * step], place
+    elif step == 1:
+        for column in range(best.size):
+            best[column], places[column] = larger(best[column], places[column], line[column], place)
+    elif step == 2:
+        for column in range(best.size):
+            best[column], places[column] = larger(best[column], places[column], line[2 * column], place)
+    else:
+        for column in range(best.size):
+            best[column], places[column] = larger(best[column], places[column], line[column * step], place)
+
+
+@kernel
+def _three_taps(line, best, places, step, at, fresh):
+    """Compare three neighbours of many windows at once, 1 or 2 apart."""
+    one, two, three = places.dtype.type(at), places.dtype.type(at + 1), places.dtype.type(at + 2)
+    if fresh:
+        _tap(line, best, places, step, at, True)
+    if step == 1:
+        for column in range(best.size):
+            value, place = larger(best[column], places[column], line[column], one)
+            value, place = larger(value, place, line[column + 1], two)
+            best[column], places[column] = larger(value, place, line[column + 2], three)
+    else:
+        for column in range(best.size):
+            value, place = larger(best[column], places[column], line[2 * column], one)
+            value, place = larger(value, place, line[2 * column + 1], two)
+            best[column], places[column] = larger(value, place, line[2 * column + 2], three)
 
 
 @parallel_kernel
-def _scatter_all(chunks, even, grad, index, grad_x, window):
+def _scatter_even_all(chunks, grad, index, grad_x):
     for chunk in prange(chunks):
-        _scatter(np.int64(chunk), chunks, even, grad, index, grad_x, window)
+        _scatter_even(np.int64(chunk), chunks, grad, index, grad_x)
 
 
 @kernel
-def _scatter(chunk, chunks, even, grad, index, grad_x, window):
-    kernel_columns, row_step, column_step, top, left = window[1], window[2], window[3], window[4], window[5]
+def _scatter_even(chunk, chunks, grad, index, grad_x):
+    """Windows of 2 x 2 side by side: no sums, and unsigned places that need no check for negative ones."""
+    width = np.uint64(grad_x.shape[2])
     for plane in range(grad.shape[0] * chunk // chunks, grad.shape[0] * (chunk + 1) // chunks):
-        if even:
-            _scatter_even(grad[plane], index[plane], grad_x[plane])
-            continue
         grad_x[plane] = 0
+        flat = grad_x[plane].reshape(grad_x[plane].size)
         for row in range(grad.shape[1]):
             for column in range(grad.shape[2]):
-                at = np.int64(index[plane, row, column])
-                y = row * row_step - top + at // kernel_columns
-                z = column * column_step - left + at % kernel_columns
-                grad_x[plane, y, z] += grad[plane, row, column]
+                at = np.uint64(index[plane, row, column])
+                corner = np.uint64(2 * row) * width + np.uint64(2 * column)
+                flat[corner + (at >> np.uint64(1)) * width + (at & np.uint64(1))] = grad[plane, row, column]
+
+
+@parallel_kernel
+def _scatter_all(chunks, grad, index, grad_x, offsets, steps):
+    for chunk in prange(chunks):
+        _scatter(np.int64(chunk), chunks, grad, index, grad_x, offsets, steps)
 
 
 @kernel
-def _scatter_even(grad, index, grad_x):
-    """Windows of 2 x 2 side by side: no division, and unsigned places that need no check for negative ones."""
-    grad_x[:] = 0
-    width = np.uint64(grad_x.shape[1])
-    flat = grad_x.reshape(grad_x.size)
-    for row in range(grad.shape[0]):
-        for column in range(grad.shape[1]):
-            at = np.uint64(index[row, column])
-            corner = np.uint64(2 * row) * width + np.uint64(2 * column)
-            flat[corner + (at >> np.uint64(1)) * width + (at & np.uint64(1))] = grad[row, column]
-
-
-@kernel
-def _gather(x, index, out, window):
-    kernel_columns, row_step, column_step, top, left = window[1], window[2], window[3], window[4], window[5]
-    for plane in range(out.shape[0]):
-        for row in range(out.shape[1]):
-            for column in range(out.shape[2]):
-                at = np.int64(index[plane, row, column])
-                y = row * row_step - top + at // kernel_columns
-                z = column * column_step - left + at % kernel_columns
-                out[plane, row, column] = x[plane, y, z]
+def _scatter(chunk, chunks, grad, index, grad_x, offsets, steps):
+    for plane in range(grad.shape[0] * chunk // chunks, grad.shape[0] * (chunk + 1) // chunks):
+        flat = grad_x[plane]
+        flat[:] = 0
+        for z in range(grad.shape[1]):
+            for y in range(grad.shape[2]):
+                corner = steps[0] + z * steps[1] + y * steps[2]
+                for column in range(grad.shape[3]):
+                    at = offsets[np.uint64(index[plane, z, y, column])]
+                    flat[np.uint64(corner + column * steps[3] + at)] += grad[plane, z, y, column]

@@ -6,6 +6,7 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 
 __all__ = ["masked", "select"]
 
@@ -23,7 +24,7 @@ def select(condition: Any, x: Any, y: Any) -> Any:
     if not (_fits(condition, x) and type(y) is np.ndarray and y.shape == x.shape and y.dtype == x.dtype):
         return np.where(condition, x, y)
     keep, x, y = np.ascontiguousarray(condition), np.ascontiguousarray(x), np.ascontiguousarray(y)
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     parts = keep.reshape(-1), x.reshape(-1), y.reshape(-1), out.reshape(-1)
     if x.size <= CHUNK:
         _select(0, *parts)
@@ -71,7 +72,7 @@ def masked(x: Any, keep: Any) -> Any:
 def _beside(mask: Any, x: Any, number: float, side: bool) -> Any:
     """`x` where the mask is `side`, else a number."""
     mask, x = np.ascontiguousarray(mask), np.ascontiguousarray(x)
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     parts = mask.reshape(-1), side, x.reshape(-1), x.dtype.type(number), out.reshape(-1)
     if x.size <= CHUNK:
         _choose(0, *parts)

@@ -67,7 +67,7 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, tile, ir.ArrayType(vector, tile.rows * tile.columns))
 
 
-class _Memory:
+class Memory:
     """The elements of an array argument, addressed by their flat index."""
 
     def __init__(self, context, builder, array_type, array):
@@ -92,7 +92,7 @@ def _plus(builder, index, number):
     return builder.add(index, ir.Constant(index.type, number))
 
 
-def _shuffle(builder, a, b, lanes):
+def shuffle(builder, a, b, lanes):
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
     return builder.shuffle_vector(a, b, mask)
 
@@ -100,7 +100,7 @@ def _shuffle(builder, a, b, lanes):
 def _splat(builder, number, lanes):
     vector = ir.VectorType(number.type, lanes)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-    return _shuffle(builder, first, first, [0] * lanes)
+    return shuffle(builder, first, first, [0] * lanes)
 
 
 def _add_products(builder, tile_type, tile, left, right):
@@ -141,8 +141,8 @@ def outer(typingctx, tile, a, a_index, a_stride, b, b_index):
     """tile[r, c] += a[a_index + r * a_stride] * b[b_index + c * lanes : + lanes]: a step of a product."""
 
     def generate(context, builder, signature, args):
-        memory_a = _Memory(context, builder, a, args[1])
-        memory_b = _Memory(context, builder, b, args[4])
+        memory_a = Memory(context, builder, a, args[1])
+        memory_b = Memory(context, builder, b, args[4])
         vector = ir.VectorType(memory_b.element, tile.lanes)
         right = [memory_b.load(_plus(builder, args[5], c * tile.lanes), vector) for c in range(tile.columns)]
         left, index = [], args[2]
@@ -159,8 +159,8 @@ def inner(typingctx, tile, a, a_index, a_stride, b, b0, b1, b2):
     """tile[r, c] += a[a_index + r * a_stride : + lanes] * b[b_c : + lanes]: a step of dot products."""
 
     def generate(context, builder, signature, args):
-        memory_a = _Memory(context, builder, a, args[1])
-        memory_b = _Memory(context, builder, b, args[4])
+        memory_a = Memory(context, builder, a, args[1])
+        memory_b = Memory(context, builder, b, args[4])
         vector = ir.VectorType(memory_b.element, tile.lanes)
         right = [memory_b.load(index, vector) for index in args[5:]]
         left, index = [], args[2]
@@ -177,7 +177,7 @@ def store(typingctx, tile, out, index, row_stride):
     """out[index + r * row_stride + c * lanes : + lanes] = tile[r, c]."""
 
     def generate(context, builder, signature, args):
-        memory, start = _Memory(context, builder, out, args[1]), args[2]
+        memory, start = Memory(context, builder, out, args[1]), args[2]
         for r in range(tile.rows):
             for c in range(tile.columns):
                 vector = builder.extract_value(args[0], r * tile.columns + c)
@@ -193,7 +193,7 @@ def begin(typingctx, tile, array, index):
     """A tile of the type of `tile` whose row r is array[index + r] throughout."""
 
     def generate(context, builder, signature, args):
-        memory, result = _Memory(context, builder, array, args[1]), args[0]
+        memory, result = Memory(context, builder, array, args[1]), args[0]
         for r in range(tile.rows):
             value = _splat(builder, memory.load(_plus(builder, args[2], r)), tile.lanes)
             for c in range(tile.columns):
@@ -208,7 +208,7 @@ def loaded(typingctx, tile, array, index, row_stride):
     """The tile that `store(tile, array, index, row_stride)` wrote, of the type of `tile`."""
 
     def generate(context, builder, signature, args):
-        memory, start, result = _Memory(context, builder, array, args[1]), args[2], args[0]
+        memory, start, result = Memory(context, builder, array, args[1]), args[2], args[0]
         vector = ir.VectorType(memory.element, tile.lanes)
         for r in range(tile.rows):
             for c in range(tile.columns):
@@ -225,7 +225,7 @@ def copy_vector(typingctx, out, out_index, array, index):
     """out[out_index : + lanes] = array[index : + lanes]."""
 
     def generate(context, builder, signature, args):
-        target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[2])
+        target, source = Memory(context, builder, out, args[0]), Memory(context, builder, array, args[2])
         vector = ir.VectorType(source.element, VECTOR_BYTES // source.bytes)
         target.store(args[1], source.load(args[3], vector))
         return context.get_dummy_value()
@@ -238,7 +238,7 @@ def clear(typingctx, array, start, count):
     """array[start : start + count] = 0."""
 
     def generate(context, builder, signature, args):
-        memory = _Memory(context, builder, array, args[0])
+        memory = Memory(context, builder, array, args[0])
         size = builder.mul(args[2], ir.Constant(args[2].type, memory.bytes))
         cgutils.memset(builder, memory.at(args[1]), size, 0)
         return context.get_dummy_value()
@@ -251,7 +251,7 @@ def copy(typingctx, out, to, array, start, count):
     """out[to : to + count] = array[start : start + count], of two arrays."""
 
     def generate(context, builder, signature, args):
-        target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[2])
+        target, source = Memory(context, builder, out, args[0]), Memory(context, builder, array, args[2])
         cgutils.raw_memcpy(builder, target.at(args[1]), source.at(args[3]), args[4], source.bytes)
         return context.get_dummy_value()
 
@@ -263,7 +263,7 @@ def copy_strided(typingctx, out, to, out_step, array, start, step, count):
     """out[to + i * out_step] = array[start + i * step] for i below count."""
 
     def generate(context, builder, signature, args):
-        target, source = _Memory(context, builder, out, args[0]), _Memory(context, builder, array, args[3])
+        target, source = Memory(context, builder, out, args[0]), Memory(context, builder, array, args[3])
         function = _strided_copy(builder.module, source.element, args[1].type)
         builder.call(function, [target.at(args[1]), args[2], source.at(args[4]), args[5], args[6]])
         return context.get_dummy_value()
@@ -294,14 +294,14 @@ def sums(typingctx, tile, out, index):
     """out[index + r * columns + c] = the sum of the lanes of tile[r, c]."""
 
     def generate(context, builder, signature, args):
-        memory = _Memory(context, builder, out, args[1])
+        memory = Memory(context, builder, out, args[1])
         count = tile.rows * tile.columns
         vectors = [builder.extract_value(args[0], i) for i in range(count)]
         done = 0
         while done < count:
             size = min(tile.lanes, 1 << ((count - done).bit_length() - 1))
             total = _lane_sums(builder, vectors[done : done + size], tile.lanes)
-            memory.store(_plus(builder, args[2], done), _shuffle(builder, total, total, list(range(size))))
+            memory.store(_plus(builder, args[2], done), shuffle(builder, total, total, list(range(size))))
             done += size
         return context.get_dummy_value()
 
@@ -321,7 +321,7 @@ def _lane_sums(builder, vectors, lanes):
         for a, b in zip(vectors[::2], vectors[1::2] or vectors, strict=True):
             straight = [i + (lanes if i & step else 0) for i in range(lanes)]
             crossed = [(i ^ step) + (lanes if i & step else 0) for i in range(lanes)]
-            merged.append(builder.fadd(_shuffle(builder, a, b, straight), _shuffle(builder, a, b, crossed)))
+            merged.append(builder.fadd(shuffle(builder, a, b, straight), shuffle(builder, a, b, crossed)))
         vectors = merged
         step *= 2
     return vectors[0]

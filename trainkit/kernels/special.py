@@ -10,6 +10,7 @@ import numpy as np
 from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 
 __all__ = ["special"]
 
@@ -34,7 +35,7 @@ BERNOULLI = tuple(
 def special(name: str, x: Array, order: int = 0) -> Array:
     """The function `name`, a key of KINDS, of float32 or float64 elements in any shape; `order` is polygamma's."""
     x = np.ascontiguousarray(x).reshape(x.shape)
-    out = np.empty(x.shape, x.dtype)
+    out = empty(x.shape, x.dtype)
     if x.size <= CHUNK:
         _special(0, KINDS[name], order, x.reshape(-1), out.reshape(-1))
     else:

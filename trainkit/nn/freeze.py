@@ -4,8 +4,9 @@ What is frozen has names: those of parameters, which take no gradient, and those
 evaluation whatever `train()` says.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any, TypeAlias
 
 from trainkit.autograd import Tensor
@@ -13,7 +14,7 @@ from trainkit.errors import ArgumentError, CheckpointError
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter
 
-__all__ = ["freeze", "frozen_names", "load_frozen_names", "unfreeze"]
+__all__ = ["chosen_names", "freeze", "frozen_names", "load_frozen_names", "unfreeze"]
 
 Target: TypeAlias = Module | str | Callable[[str, Tensor], bool]
 
@@ -45,7 +46,7 @@ def freeze(model: Module, *targets: Target) -> list[str]:
     ['1.weight', '1.bias']
     """
     before = set(frozen_names(model))
-    _set(model, _chosen(model, targets, "freeze"), True)
+    _set(model, chosen_names(model, targets, "freeze"), True)
     return [name for name in frozen_names(model) if name not in before]
 
 
@@ -71,7 +72,7 @@ def unfreeze(model: Module, *targets: Target) -> list[str]:
     ['0.weight', '0.bias']
     """
     before = frozen_names(model)
-    _set(model, _chosen(model, targets, "unfreeze"), False)
+    _set(model, chosen_names(model, targets, "unfreeze"), False)
     kept = set(frozen_names(model))
     return [name for name in before if name not in kept]
 
@@ -114,21 +115,32 @@ def _tensors(model: Module) -> Iterator[tuple[str, Tensor, Module]]:
     """Yield each parameter and buffer with its name and the module that has it; one that is shared comes once."""
     seen: set[int] = set()
     for prefix, module in model.named_modules():
-        buffers = vars(module).get("_persistent", {})
-        for key, value in vars(module).items():
-            if (isinstance(value, Parameter) or (key in buffers and isinstance(value, Tensor))) and id(
-                value
-            ) not in seen:
+        own = chain(module.named_parameters(prefix, recurse=False), module.named_buffers(prefix, recurse=False))
+        for name, value in own:
+            if id(value) not in seen:
                 seen.add(id(value))
-                yield f"{prefix}.{key}" if prefix else key, value, module
+                yield name, value, module
 
 
 def _is_frozen(tensor: Tensor, owner: Module) -> bool:
     return not tensor.requires_grad if isinstance(tensor, Parameter) else owner.is_frozen
 
 
-def _chosen(model: Module, targets: tuple[Target, ...], what: str) -> set[str]:
-    """Find the names that the targets stand for."""
+def chosen_names(model: Module, targets: Sequence[Target], what: str) -> set[str]:
+    """Return the names that targets stand for, as `freeze` takes them.
+
+    Args:
+        model: the model.
+        targets: modules, patterns and functions; all names if there are none.
+        what: asks, for the error.
+
+    Raises:
+        ArgumentError: a target fits nothing in the model.
+
+    >>> import trainkit as tk
+    >>> sorted(chosen_names(tk.nn.Linear(2, 3), ["w*"], "freeze"))
+    ['weight']
+    """
     tensors = list(_tensors(model))
     if not targets:
         return {name for name, _, _ in tensors}

@@ -1,6 +1,7 @@
 """Layers that map vectors."""
 
 import math
+from typing import Any
 
 from trainkit.autograd import Tensor, empty
 from trainkit.errors import ArgumentError
@@ -8,7 +9,7 @@ from trainkit.nn import functional, init
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter
 
-__all__ = ["Flatten", "Identity", "Linear"]
+__all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Linear(Module):
@@ -21,26 +22,76 @@ class Linear(Module):
     (5, 2)
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
         if in_features < 1 or out_features < 1:
             raise ArgumentError(f"Linear needs at least one feature on each side, got {in_features}, {out_features}")
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(empty(out_features, in_features))
-        self.bias = Parameter(empty(out_features)) if bias else None
+        self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
+        self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         reset_affine(self.weight, self.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x (*, in_features)."""
-        return functional.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        """Map input (*, in_features)."""
+        return functional.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Return the sizes."""
         bias = self.bias is not None
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
+
+
+class Bilinear(Module):
+    """x1 W x2 + b for each output: (*, in1_features) and (*, in2_features) to (*, out_features).
+
+    Weight (out_features, in1_features, in2_features) and bias (out_features,) begin uniform within
+    1 / sqrt(in1_features).
+
+    >>> import trainkit as tk
+    >>> Bilinear(3, 4, 2)(tk.ones(5, 3), tk.ones(5, 4)).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if in1_features < 1 or in2_features < 1 or out_features < 1:
+            raise ArgumentError(
+                f"Bilinear needs at least one feature everywhere, got {in1_features}, {in2_features}, {out_features}"
+            )
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = Parameter(empty(out_features, in1_features, in2_features, device=device, dtype=dtype))
+        self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        bound = 1 / math.sqrt(self.in1_features)
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """Join input1 (*, in1_features) and input2 (*, in2_features)."""
+        return functional.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
 
 
 def reset_affine(weight: Tensor, bias: Tensor | None) -> None:
@@ -49,26 +100,6 @@ def reset_affine(weight: Tensor, bias: Tensor | None) -> None:
     if bias is not None:
         bound = 1 / math.sqrt(init.fans(weight)[0])
         init.uniform_(bias, -bound, bound)
-
-
-class Flatten(Module):
-    """Join dimensions, by default all but the first.
-
-    >>> import trainkit as tk
-    >>> Flatten()(tk.ones(2, 3, 4)).shape
-    (2, 12)
-    """
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return a view of `x` with fewer dimensions."""
-        return x.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """Return the dimensions."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Identity(Module):

@@ -1,34 +1,29 @@
 """`Module`: what has parameters, buffers and modules as attributes, and a `forward`."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, Self
 
-import numpy as np
-
-from trainkit.autograd import Tensor, TensorBase, no_grad
+from trainkit.autograd import Tensor, zeros
 from trainkit.autograd.backward import clear_gradients
-from trainkit.errors import ArgumentError, CheckpointError
-from trainkit.nn.parameter import Parameter
+from trainkit.errors import ArgumentError, DTypeError
+from trainkit.nn.module_state import IncompatibleKeys, ModuleState
 
 __all__ = ["IncompatibleKeys", "Module"]
 
 
-class IncompatibleKeys(NamedTuple):
-    """The names that `load_state_dict(strict=False)` passed over."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module:
+class Module(ModuleState):
     """The base of every layer and network: subclass it, set parameters and modules as attributes, write `forward`.
 
     What is an attribute is found: a `Parameter` is a parameter, a `Module` is a part, a tensor given to
-    `register_buffer` is saved with them but not learned.
+    `register_buffer` is saved with them but not learned. Any other value, a plain tensor among them, is an ordinary
+    attribute. `super().__init__()` may be left out.
+
+    Modules in a plain list are not found: `ModuleList` is for them.
 
     >>> import trainkit as tk
     >>> class Scale(tk.nn.Module):
     ...     def __init__(self):
+    ...         super().__init__()
     ...         self.factor = tk.nn.Parameter(tk.ones(1))
     ...     def forward(self, x):
     ...         return x * self.factor
@@ -39,132 +34,24 @@ class Module:
     training = True
     _mode_when_thawed: bool | None = None  # not None: frozen, see nn.freeze
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward`."""
-        return self.forward(*args, **kwargs)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; every subclass has its own."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward(); define `def forward(self, x): ...`")
-
-    # What it holds
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Set a tensor that belongs to the state but is not learned; a non-persistent one is not saved."""
-        if not name.isidentifier():
-            raise ArgumentError(f"the name of a buffer must be an identifier, got {name!r}")
-        self.__dict__.setdefault("_persistent", {})[name] = persistent
-        setattr(self, name, tensor)
-
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """Yield name and module for each part."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-
-    def children(self) -> Iterator["Module"]:
-        """Yield each part."""
-        return (module for _, module in self.named_children())
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """Yield name and module for this module and, depth first, every one inside it, each once."""
-        seen: set[Module] = set()
-        stack: list[tuple[str, Module]] = [(prefix, self)]
-        while stack:
-            name, module = stack.pop()
-            if module in seen:
-                continue
-            seen.add(module)
-            yield name, module
-            parts = [(f"{name}.{key}" if name else key, child) for key, child in module.named_children()]
-            stack.extend(reversed(parts))
-
-    def modules(self) -> Iterator["Module"]:
-        """Yield this module and every one inside it."""
-        return (module for _, module in self.named_modules())
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield name and parameter for each parameter here and inside; one that is shared comes once."""
-        seen: set[Parameter] = set()
-        for name, value in self._named_tensors():
-            if isinstance(value, Parameter) and value not in seen:
-                seen.add(value)
-                yield name, value
-
-    def parameters(self) -> Iterator[Parameter]:
-        """Yield each parameter here and inside."""
-        return (parameter for _, parameter in self.named_parameters())
-
-    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield name and tensor for each buffer here and inside."""
-        return ((name, value) for name, value in self._named_tensors() if not isinstance(value, Parameter))
-
-    def buffers(self) -> Iterator[Tensor]:
-        """Yield each buffer here and inside."""
-        return (buffer for _, buffer in self.named_buffers())
-
-    def _named_tensors(self, persistent_only: bool = False) -> Iterator[tuple[str, Tensor]]:
-        """Yield every parameter and buffer by its full name, in the order in which they were set."""
-        for prefix, module in self.named_modules():
-            buffers: dict[str, bool] = vars(module).get("_persistent", {})
-            for name, value in vars(module).items():
-                wanted = buffers[name] or not persistent_only if name in buffers else isinstance(value, Parameter)
-                if wanted and isinstance(value, Tensor):
-                    yield f"{prefix}.{name}" if prefix else name, value
-
-    # Its state
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return every parameter and persistent buffer by name, detached; they share the module's memory."""
-        return {name: value.detach() for name, value in self._named_tensors(persistent_only=True)}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Copy the values of `state_dict`, tensors or arrays by name, into the parameters and buffers.
-
-        Args:
-            state_dict: as `state_dict()` returns it.
-            strict: every name must be on both sides.
-
-        Raises:
-            CheckpointError: names or shapes do not fit; nothing has been copied then.
-        """
-        own = dict(self._named_tensors(persistent_only=True))
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        arrays = {
-            name: value.array if isinstance(value, TensorBase) else np.asarray(value)
-            for name, value in state_dict.items()
-            if name in own
-        }
-        faults = [
-            f"{name} has shape {array.shape} in the state dict, {own[name].shape} in the module"
-            for name, array in arrays.items()
-            if array.shape != own[name].shape
-        ]
-        if strict and missing:
-            faults.append(f"missing: {', '.join(missing)}")
-        if strict and unexpected:
-            faults.append(f"not part of the module: {', '.join(unexpected)}")
-        if faults:
-            hint = "" if not strict or not (missing or unexpected) else "; strict=False passes over names"
-            raise CheckpointError(f"the state dict does not fit {type(self).__name__}: {'; '.join(faults)}{hint}")
-        for name, array in arrays.items():
-            with no_grad():
-                own[name].copy_(array)
-        return IncompatibleKeys(missing, unexpected)
-
     # Its modes
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode here and inside: dropout drops, batch norm takes the batch's statistics.
 
         A layer whose statistics are frozen (`nn.freeze`) stays in evaluation; the mode is kept for its thaw.
+
+        Raises:
+            ArgumentError: the mode is no boolean.
         """
-        for module in self.modules():
-            if module.is_frozen:
-                module._mode_when_thawed, module.training = mode, False
-            else:
-                module.training = mode
+        if not isinstance(mode, bool):
+            raise ArgumentError(f"train() takes True or False, got {mode!r}")
+        if self._mode_when_thawed is None:
+            self.training = mode
+        else:
+            self._mode_when_thawed, self.training = mode, False
+        for module in self.children():
+            module.train(mode)
         return self
 
     def eval(self) -> Self:
@@ -193,21 +80,63 @@ class Module:
         """Drop the gradients of all parameters, or fill them with zeros."""
         clear_gradients(self.parameters(), set_to_none)
 
-    def apply(self, function: Callable[["Module"], None]) -> Self:
-        """Call `function` with every module inside, then with this one."""
+    def apply(self, fn: Callable[["Module"], None]) -> Self:
+        """Call `fn` with every module inside, then with this one.
+
+        >>> import trainkit as tk
+        >>> def clear(module):
+        ...     if isinstance(module, tk.nn.Linear):
+        ...         tk.nn.init.zeros_(module.weight)
+        >>> tk.nn.Sequential(tk.nn.Linear(2, 1)).apply(clear)[0].weight.tolist()
+        [[0.0, 0.0]]
+        """
         for child in self.children():
-            child.apply(function)
-        function(self)
+            child.apply(fn)
+        fn(self)
         return self
 
-    def to(self, *args: Any, dtype: Any = None) -> Self:
-        """Cast floating point parameters and buffers to a dtype; the device "cpu" is accepted."""
-        for _, tensor in self._named_tensors():
-            if tensor.is_floating_point():
-                cast = tensor.detach().to(*args, dtype=dtype)
-                if cast.dtype != tensor.dtype:
-                    tensor.array, tensor.grad = cast.array, None
-        return self
+    # Its dtype
+
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        tensor: Any = None,
+        non_blocking: bool = False,
+        memory_format: Any = None,
+    ) -> Self:
+        """Cast floating point parameters, their gradients and floating point buffers, in place; return the module.
+
+        `to(dtype)`, `to(device, dtype)` or `to(tensor)`: the device is the CPU; `non_blocking` and `memory_format` are
+        taken for PyTorch's sake.
+
+        Raises:
+            ArgumentError: the device is not the CPU.
+            TypeError: the dtype is none of floating point numbers.
+        """
+        cast = zeros(()).to(*args, dtype=dtype, device=device, other=tensor)
+        if not cast.is_floating_point():
+            raise TypeError(f"a module is cast to floating point dtypes, got {cast.dtype}")
+
+        def convert(x: Tensor) -> Tensor:
+            return x.to(*args, dtype=dtype, device=device, other=tensor) if x.is_floating_point() else x
+
+        return self._apply(convert)
+
+    def type(self, dst_type: Any) -> Self:
+        """Cast every parameter and buffer, integers among them, to a dtype of floating point numbers.
+
+        Raises:
+            DTypeError: it is none.
+        """
+        if not zeros(()).type(dst_type).is_floating_point():
+            raise DTypeError(f"a module is cast to floating point dtypes, got {dst_type}")
+        return self._apply(lambda x: x.type(dst_type))
+
+    def half(self) -> Self:
+        """Cast to float16."""
+        return self.to("float16")
 
     def float(self) -> Self:
         """Cast to float32."""
@@ -217,15 +146,44 @@ class Module:
         """Cast to float64."""
         return self.to("float64")
 
+    def cpu(self) -> Self:
+        """Return the module itself: it is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """Raise: trainkit computes on the CPU."""
+        return self.to("cuda" if device is None else device)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Give every parameter, gradient and buffer the memory of what `fn` makes of it; the tensors stay the same."""
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
+        for _, value in self._held("parameter", "buffer", "transient"):
+            if value is None:
+                continue
+            made = fn(value.detach())
+            if made.array is not value.array:
+                value.array = made.array
+            if value.grad is not None:
+                value.grad = fn(value.grad.detach())
+        return self
+
     # How it looks
 
     def extra_repr(self) -> str:
-        """Return what stands between the brackets of the repr."""
+        """Return what stands between the brackets of the repr, which may have several lines."""
         return ""
 
+    def _get_name(self) -> str:
+        return type(self).__name__
+
     def __repr__(self) -> str:
-        lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
-        inner = self.extra_repr()
+        extra = self.extra_repr()
+        lines = [f"({name}): " + repr(part).replace("\n", "\n  ") for name, part in self._held("module")]
+        if extra and (lines or "\n" in extra):
+            lines[:0] = extra.split("\n")
+            extra = ""
         if not lines:
-            return f"{type(self).__name__}({inner})"
-        return "\n  ".join([f"{type(self).__name__}({inner}", *lines]) + "\n)"
+            return f"{self._get_name()}({extra})"
+        return "\n  ".join([f"{self._get_name()}(", *lines]) + "\n)"

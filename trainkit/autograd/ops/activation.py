@@ -20,6 +20,8 @@ __all__ = [
     "gelu",
     "gelu_grad",
     "hardswish",
+    "leaky_relu",
+    "leaky_relu_grad",
     "logit",
     "logsigmoid",
     "mish",
@@ -117,6 +119,37 @@ def relu_grad(ctx: Any, grad: Any, out: Any) -> Any:
 def _(ctx: Any, grad: Any) -> Any:
     (out,) = ctx.saved
     return relu_grad(grad, out)
+
+
+@op
+def leaky_relu(ctx: Any, x: Any, slope: float) -> Any:
+    """Multiply what is not positive with `slope`."""
+    ctx.save(x, slope)
+    return _leaky(x, x, slope)
+
+
+@leaky_relu.backward
+def _(ctx: Any, grad: Any) -> Any:
+    return leaky_relu_grad(grad, *ctx.saved)
+
+
+@op
+def leaky_relu_grad(ctx: Any, grad: Any, x: Any, slope: float) -> Any:
+    """The gradient of leaky relu's input `x`."""
+    ctx.save(x, slope)
+    return _leaky(grad, x, slope)
+
+
+@leaky_relu_grad.backward
+def _(ctx: Any, outer: Any) -> Any:
+    return leaky_relu_grad(outer, *ctx.saved)
+
+
+def _leaky(values: Any, x: Any, slope: float) -> Any:
+    if values.dtype == np.float16:
+        with np.errstate(all="ignore"):  # what the product makes where it is not taken
+            return np.where(x > 0, values, values * np.float16(slope))
+    return kernels.leaky(values, x, slope)
 
 
 @op
@@ -265,6 +298,8 @@ def logsigmoid(ctx: Any, x: Any) -> Any:
 
 
 def _logsigmoid(x: Any) -> Any:
+    if x.dtype == np.float32:
+        return kernels.activation("logsigmoid", x)
     if x.dtype == np.float16:
         return _in_float32(_logsigmoid, x)
     with np.errstate(all="ignore"):

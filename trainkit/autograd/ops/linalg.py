@@ -75,6 +75,12 @@ def product(a: Any, b: Any) -> Any:
     return mm(a, b) if a.ndim == b.ndim == 2 else stacked_mm(a, b)
 
 
+@np.errstate(all="ignore")
+def _dot(a: Array, b: Array) -> Any:
+    """The product with a vector: OpenBLAS computes lanes beyond it too, and numpy now and then warns of them."""
+    return a.dot(b)
+
+
 @op
 def mm(ctx: Any, a: Any, b: Any) -> Any:
     ctx.save(a if ctx.needs(1) else None, b if ctx.needs(0) else None)
@@ -83,7 +89,7 @@ def mm(ctx: Any, a: Any, b: Any) -> Any:
         _check_dtypes(a, b)
     if a.size * b.shape[1] <= SMALL or dtype.kind != "f" or dtype.itemsize < 4:
         try:
-            return a.dot(b)
+            return a.dot(b) if a.shape[0] > 1 < b.shape[1] else _dot(a, b)
         except ValueError:
             raise _misfit(a, b) from None
     if a.shape[1] != b.shape[0]:
@@ -143,7 +149,7 @@ def mv(ctx: Any, matrix: Any, vector: Any) -> Any:
     if matrix.shape[1] != vector.shape[0]:
         raise _misfit(matrix, vector)
     if matrix.size <= SMALL or dtype.kind != "f" or dtype.itemsize < 4:
-        return matrix.dot(vector)
+        return _dot(matrix, vector)
     row = vector.reshape(1, -1)
     return (kernels.matmul_nt(row, matrix) if matrix.flags.c_contiguous else kernels.matmul(row, matrix.T))[0]
 
@@ -165,7 +171,7 @@ def dot(ctx: Any, x: Any, y: Any) -> Any:
     if dtype is not y.dtype or dtype is bool_:
         _check_dtypes(x, y)
     if x.size <= 8192 or dtype.kind != "f" or dtype.itemsize < 4:
-        return x.dot(y)
+        return _dot(x, y)
     return kernels.matmul_nt(x.reshape(1, -1), y.reshape(1, -1))[0, 0]
 
 
@@ -222,7 +228,7 @@ def linear(ctx: Any, x: Any, weight: Any, bias: Any) -> Any:
 def _linear(x: Array, weight: Array, bias: Array | None) -> Any:
     if x.size * weight.shape[0] > SMALL:
         return kernels.linear(x, weight, bias)
-    out = x.dot(weight.T)
+    out = x.dot(weight.T) if len(x) > 1 else _dot(x, weight.T)
     if bias is not None:
         out += bias
     return out

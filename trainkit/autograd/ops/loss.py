@@ -1,17 +1,30 @@
-"""Softmax and cross-entropy, by way of logarithms, so that nothing overflows."""
+"""Softmax and the cross-entropies, by way of logarithms, so that nothing overflows."""
 
 from typing import Any
 
 import numpy as np
 
 from trainkit import kernels
-from trainkit.autograd.op import op
-from trainkit.autograd.ops.elementwise import exp
+from trainkit.autograd.op import array_of, op
+from trainkit.autograd.ops.choose import clamp, masked
+from trainkit.autograd.ops.elementwise import exp, log, sigmoid
 from trainkit.autograd.ops.index import gather
 from trainkit.autograd.ops.reduce import sum
 from trainkit.autograd.ops.shape import reshape
 
-__all__ = ["cross_entropy", "cross_entropy_grad", "log_softmax", "log_softmax_grad", "softmax", "softmax_grad"]
+__all__ = [
+    "binary_cross_entropy",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "log_softmax",
+    "log_softmax_grad",
+    "logistic_loss",
+    "logistic_loss_grad",
+    "smooth_cross_entropy",
+    "smooth_cross_entropy_grad",
+    "softmax",
+    "softmax_grad",
+]
 
 
 @op
@@ -112,6 +125,88 @@ def _(ctx: Any, outer: Any) -> Any:
     grad, logits, target = ctx.saved
     share = softmax(logits, 1)
     weighed = sum(share * outer, (1,), True)
-    picked = gather(outer, 1, getattr(target, "array", target)[:, None])
-    grad_grad = reshape(weighed - picked, (-1,))
-    return grad_grad, reshape(grad, (-1, 1)) * (share * (outer - weighed))
+    target = array_of(target)[:, None]
+    inside = (target >= 0) & (target < logits.shape[1])
+    picked = gather(outer, 1, np.where(inside, target, 0))
+    grad_grad = reshape(masked(weighed - picked, inside), (-1,))
+    return grad_grad, masked(reshape(grad, (-1, 1)) * (share * (outer - weighed)), inside)
+
+
+@op
+def smooth_cross_entropy(ctx: Any, logits: Any, target: Any, weight: Any, smoothing: float) -> Any:
+    """As `cross_entropy`, against (1 - smoothing) one_hot(target) + smoothing / C, each class times its weight (C,)."""
+    losses, log_sum_exp = kernels.smooth_cross_entropy(logits, target, weight, smoothing)
+    ctx.save(logits, log_sum_exp, target, weight, smoothing)
+    return losses
+
+
+@smooth_cross_entropy.backward
+def _(ctx: Any, grad: Any) -> Any:
+    return smooth_cross_entropy_grad(grad, *ctx.saved)
+
+
+@op
+def smooth_cross_entropy_grad(
+    ctx: Any, grad: Any, logits: Any, log_sum_exp: Any, target: Any, weight: Any, smoothing: float
+) -> Any:
+    """The gradient of the logits of `smooth_cross_entropy`."""
+    ctx.save(grad, logits, target, weight, smoothing)
+    return kernels.smooth_cross_entropy_grad(grad, logits, log_sum_exp, target, weight, smoothing)
+
+
+@smooth_cross_entropy_grad.backward
+def _(ctx: Any, outer: Any) -> Any:
+    grad, logits, target, weight, smoothing = ctx.saved
+    target, weight = array_of(target), array_of(weight)
+    inside = (target >= 0) & (target < len(weight))
+    wanted = np.full(logits.shape, smoothing / len(weight))
+    wanted[inside, target[inside]] += 1 - smoothing
+    wanted = np.where(inside[:, None], wanted * weight, 0).astype(logits.dtype)
+    all_wanted = wanted.sum(1, keepdims=True)
+    share = softmax(logits, 1)
+    weighed = sum(share * outer, (1,), True)
+    grad_grad = reshape(weighed * all_wanted - sum(outer * wanted, (1,), True), (-1,))
+    return grad_grad, reshape(grad, (-1, 1)) * (share * (outer - weighed) * all_wanted)
+
+
+@op
+def binary_cross_entropy(ctx: Any, x: Any, target: Any) -> Any:
+    """-target log(x) - (1 - target) log(1 - x), neither logarithm less than -100."""
+    ctx.save(x, target)
+    with np.errstate(all="ignore"):  # the logarithm of 0 is what -100 stands for
+        return -(target * np.maximum(np.log(x), -100) + (1 - target) * np.maximum(np.log1p(-x), -100))
+
+
+@binary_cross_entropy.backward
+def _(ctx: Any, grad: Any) -> Any:
+    x, target = ctx.saved
+    grad_x = grad * ((x - target) / clamp(x * (1.0 - x), 1e-12, None)) if ctx.needs(0) else None
+    return grad_x, grad * (log(1.0 - x) - log(x)) if ctx.needs(1) else None
+
+
+@op
+def logistic_loss(ctx: Any, x: Any, target: Any) -> Any:
+    """`binary_cross_entropy` of sigmoid(x), in one pass."""
+    ctx.save(x, target)
+    return kernels.logistic_loss(x, target)
+
+
+@logistic_loss.backward
+def _(ctx: Any, grad: Any) -> Any:
+    x, target = ctx.saved
+    grad_x = logistic_loss_grad(grad, x, target) if ctx.needs(0) else None
+    return grad_x, -(grad * x) if ctx.needs(1) else None
+
+
+@op
+def logistic_loss_grad(ctx: Any, grad: Any, x: Any, target: Any) -> Any:
+    """The gradient of the logits: `grad * (sigmoid(x) - target)`."""
+    ctx.save(grad, x, target)
+    return kernels.logistic_loss_grad(grad, x, target)
+
+
+@logistic_loss_grad.backward
+def _(ctx: Any, outer: Any) -> Any:
+    grad, x, target = ctx.saved
+    share = sigmoid(x)
+    return outer * (share - target), outer * grad * (share * (1.0 - share)), -(outer * grad)

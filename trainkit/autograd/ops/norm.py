@@ -1,12 +1,10 @@
 """Batch normalisation. Source: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from trainkit import kernels
-from trainkit.autograd.graph import Array
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.reduce import mean, sum, var
 from trainkit.autograd.ops.shape import reshape
@@ -16,20 +14,20 @@ __all__ = ["batch_norm", "scale_shift"]
 
 @op
 def batch_norm(ctx: Any, x: Any, weight: Any, bias: Any, eps: float) -> Any:
-    """Normalise each channel of (N, C, *) by its own statistics; returns also mean and biased variance, (C,)."""
-    columns = _columns(x)
-    mean, var = kernels.batch_norm_stats(columns)
-    inv_std = 1.0 / np.sqrt(var + var.dtype.type(eps))
-    ctx.save(x, mean, inv_std, weight, eps)
-    return kernels.batch_norm_apply(columns, mean, inv_std, weight, bias).reshape(x.shape), mean, var
+    """Normalise each channel of (N, C, *) by its own statistics; returns also these: mean and biased variance, (C,).
+
+    The two are float64.
+    """
+    out, mean, var = kernels.batch_norm(x, weight, bias, eps)
+    ctx.save(x, mean, var, weight, eps)
+    return out, mean, var
 
 
 @batch_norm.backward
 def _(ctx: Any, grad: Any) -> Any:
-    x, mean, inv_std, weight, eps = ctx.saved
+    x, mean, var, weight, eps = ctx.saved
     if isinstance(grad, np.ndarray):
-        grad_x, grad_weight, grad_bias = kernels.batch_norm_grad(_columns(grad), _columns(x), mean, inv_std, weight)
-        return grad_x.reshape(x.shape), grad_weight, grad_bias
+        return kernels.batch_norm_grad(grad, x, mean, 1.0 / np.sqrt(var + eps), weight)
     return _recorded_gradients(grad, x, weight, eps)
 
 
@@ -48,24 +46,20 @@ def _recorded_gradients(grad: Any, x: Any, weight: Any, eps: float) -> tuple[Any
 @op
 def scale_shift(ctx: Any, x: Any, mean: Any, inv_std: Any, weight: Any, bias: Any) -> Any:
     """Normalise each channel of (N, C, *) by given statistics, (C,); these get no gradient."""
-    ctx.save(x if ctx.needs(3) else None, mean, inv_std, weight)
-    return kernels.batch_norm_apply(_columns(x), mean, inv_std, weight, bias).reshape(x.shape)
+    ctx.save(x if ctx.needs(3) else None, mean, inv_std, weight, x.dtype)
+    return kernels.batch_norm_apply(x, mean, inv_std, weight, bias)
 
 
 @scale_shift.backward
 def _(ctx: Any, grad: Any) -> Any:
-    x, mean, inv_std, weight = ctx.saved
+    x, mean, inv_std, weight, dtype = ctx.saved
+    if isinstance(grad, np.ndarray):
+        some, sums = grad if x is None else x, ctx.needs(3) or ctx.needs(4)
+        grad_x, along, total = kernels.batch_norm_grad(grad, some, mean, inv_std, weight, True, sums)
+        return grad_x, None, None, None if x is None else along, total
     dims = (0, *range(2, grad.ndim))
     column = (grad.shape[1],) + (1,) * (grad.ndim - 2)
-    grad_x = grad_weight = None
-    if ctx.needs(0):
-        scale = inv_std if weight is None else inv_std * weight
-        grad_x = grad * reshape(scale, column)
-    if x is not None:
-        grad_weight = sum(grad * ((x - mean.reshape(column)) * inv_std.reshape(column)), dims, False)
+    mean, inv_std = mean.astype(dtype).reshape(column), inv_std.astype(dtype).reshape(column)
+    grad_x = grad * inv_std if weight is None else grad * (reshape(weight, column) * inv_std)
+    grad_weight = None if x is None else sum(grad * ((x - mean) * inv_std), dims, False)
     return grad_x, None, None, grad_weight, sum(grad, dims, False) if ctx.needs(4) else None
-
-
-def _columns(x: Array) -> Array:
-    """View (N, C, *) as (N, C, L)."""
-    return x.reshape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))

@@ -3,7 +3,10 @@
 import warnings
 from typing import Any
 
+import numpy as np
+
 from trainkit.autograd import Tensor
+from trainkit.autograd import from_numpy as _from_numpy
 from trainkit.autograd import functions as _functions
 from trainkit.autograd.inplace import assign as _assign
 from trainkit.autograd.ops import activation as _activation
@@ -11,12 +14,14 @@ from trainkit.autograd.ops.choose import where as _where
 from trainkit.autograd.ops.reduce import check_floating as _check_floating
 from trainkit.autograd.ops.shape import normalize_dim as _normalize_dim
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
+from trainkit.random import default_generator as _default_generator
 
 __all__ = [
     "celu",
     "elu",
     "gelu",
     "glu",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -28,6 +33,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rrelu",
     "selu",
     "sigmoid",
     "silu",
@@ -75,7 +81,26 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Multiply what is negative with `negative_slope`."""
     _check_floating("leaky_relu", input)
-    return _result(input, _where(input > 0, input, input * negative_slope), inplace)
+    return _result(input, _activation.leaky_relu(input, float(negative_slope)), inplace)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Multiply what is not positive with slopes drawn between `lower` and `upper`, outside training with their mean.
+
+    Source: Xu et al., 2015, https://arxiv.org/abs/1505.00853.
+
+    Raises:
+        ArgumentError: `lower` is more than `upper`.
+    """
+    if lower > upper:
+        raise ArgumentError(f"rrelu needs lower of at most upper, got {lower} and {upper}")
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    _check_floating("rrelu", input)
+    slopes = _default_generator.numpy.uniform(lower, upper, input.shape).astype(input.dtype)
+    return _result(input, input * _from_numpy(np.where(input.array > 0, slopes.dtype.type(1), slopes)), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -224,6 +249,36 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along `dim`, precise where that underflows; computed as `dtype` if one is given."""
     return _functions.log_softmax(input, _implied("log_softmax", input, dim, _stacklevel), dtype)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """Draw from the distribution that `logits` describe along `dim`, in a way that has a gradient.
+
+    Source: Jang, Gu and Poole, 2016, https://arxiv.org/abs/1611.01144; Maddison, Mnih and Teh, 2016,
+    https://arxiv.org/abs/1611.00712.
+
+    Args:
+        logits: log-probabilities, which need not be normalised.
+        tau: the temperature: the smaller, the nearer to one-hot.
+        hard: return one-hot rows, with the gradient of the soft ones.
+        eps: not used, as in PyTorch.
+        dim: along which one is drawn.
+
+    Raises:
+        ArgumentError: `tau` is not positive.
+    """
+    if tau <= 0:
+        raise ArgumentError(f"gumbel_softmax needs a tau of more than 0, got {tau}")
+    _check_floating("gumbel_softmax", logits)
+    noise = _default_generator.numpy.gumbel(size=logits.shape).astype(logits.dtype)
+    soft = _functions.softmax((logits + _from_numpy(noise)) / tau, dim)
+    if not hard:
+        return soft
+    at = _normalize_dim(dim, soft.ndim)
+    best = np.zeros(soft.shape, soft.dtype)
+    np.put_along_axis(best, soft.array.argmax(at, keepdims=True), 1, at)
+    plain = soft.detach()
+    return _from_numpy(best) + (soft - plain)
 
 
 def _implied(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:

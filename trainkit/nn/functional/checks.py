@@ -4,47 +4,52 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any
 
-import numpy as np
-
 from trainkit.autograd import Tensor
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
 
-__all__ = ["Pair", "Sizes", "check_images", "check_window", "pair", "same_dtype", "sizes_of"]
+__all__ = [
+    "Sizes",
+    "check_pooled",
+    "check_window",
+    "fractional_sizes",
+    "same_dtype",
+    "sizes_of",
+    "window_sizes",
+]
 
-Pair = int | tuple[int, int]
 Sizes = int | Sequence[int]
 
 
-def pair(value: Any, name: str, least: int) -> tuple[int, int]:
-    """Return (height, width) of one number or two.
-
-    Raises:
-        ArgumentError: it is neither, or smaller than `least`.
-    """
-    sizes = (value, value) if isinstance(value, int) else tuple(value)
-    if len(sizes) != 2 or not all(isinstance(size, (int, np.integer)) and size >= least for size in sizes):
-        raise ArgumentError(f"{name} must be an integer of at least {least}, or two of them, got {value!r}")
-    return int(sizes[0]), int(sizes[1])
-
-
-def check_images(name: str, x: Tensor, channels: int | None = None) -> None:
-    """Raise unless `x` is (N, C, H, W), with as many channels as expected."""
-    if x.ndim != 4 or (channels is not None and x.shape[1] != channels):
-        expected = "C" if channels is None else channels
-        hint = "; add the batch dimension with x.unsqueeze(0)" if x.ndim == 3 else ""
-        if channels == 1 and x.ndim == 3:
-            hint = "; add the channel dimension with x.unsqueeze(1)"
-        raise ShapeError(f"{name} expected input of shape (N, {expected}, H, W), got {x.shape}{hint}")
-
-
-def check_window(name: str, x: Tensor, kernel: Any, stride: Any, padding: Any) -> None:
+def check_window(
+    name: str,
+    size: Sequence[int],
+    kernel_size: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> None:
     """Raise where the window is larger than the padded image."""
-    for size, k, p in zip(x.shape[2:], kernel, padding, strict=True):
-        if size + 2 * p < k:
+    for length, k, p, d in zip(size, kernel_size, padding, dilation, strict=True):
+        if length + 2 * p < (k - 1) * d + 1:
+            spread = f" with dilation {tuple(dilation)}" if max(dilation) > 1 else ""
             raise ShapeError(
-                f"{name}: the window of {tuple(kernel)} is larger than the image, {tuple(x.shape[2:])} with padding "
-                f"{tuple(padding)}; use a smaller kernel, more padding, or pool less before"
+                f"{name}: the window of {tuple(kernel_size)}{spread} is larger than the image, {tuple(size)} with "
+                f"padding {tuple(padding)}; use a smaller kernel, more padding, or pool less before"
             )
+
+
+def check_pooled(name: str, input: Tensor, dims: int, kinds: str = "f") -> None:
+    """Raise unless `input` is (N, C, ...) or (C, ...) with so many more dimensions, of a dtype of some kinds.
+
+    Only the batch may be empty.
+    """
+    axes = {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
+    if not dims + 1 <= input.ndim <= dims + 2:
+        raise ShapeError(f"{name} expected input of shape (N, C, {axes}) or (C, {axes}), got {input.shape}")
+    if 0 in input.shape[-dims - 1 :]:
+        raise ShapeError(f"{name} expected input in which nothing but the batch is empty, got shape {input.shape}")
+    if input.dtype.kind not in kinds:
+        wanted = "a floating point dtype" if kinds == "f" else "numbers"
+        raise DTypeError(f"{name} expected input of {wanted}, got {input.dtype}; cast it with .float()")
 
 
 def same_dtype(name: str, x: Tensor, weight: Tensor) -> None:
@@ -71,3 +76,31 @@ def sizes_of(value: Any, dims: int, name: str, least: int) -> tuple[int, ...]:
         many = f" or {dims} of them" if dims > 1 else ""
         raise ArgumentError(f"{name} must be an integer of at least {least}{many}, got {value!r}")
     return sizes
+
+
+def window_sizes(
+    dims: int, kernel_size: Any, stride: Any, padding: Any
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Return kernel size, stride and padding, one number for each dimension."""
+    kernel = sizes_of(kernel_size, dims, "kernel_size", 1)
+    steps = kernel if stride is None else sizes_of(stride, dims, "stride", 1)
+    return kernel, steps, sizes_of(padding, dims, "padding", 0)
+
+
+def fractional_sizes(name: str, dims: int, output_size: Any, output_ratio: Any) -> tuple[Any, Any]:
+    """Return the size or the ratio of each dimension, the other as None.
+
+    Raises:
+        ArgumentError: not one of both is given, or a ratio is not between 0 and 1.
+    """
+    if (output_size is None) == (output_ratio is None):
+        raise ArgumentError(
+            f"{name} takes either output_size or output_ratio, got output_size={output_size} and "
+            f"output_ratio={output_ratio}"
+        )
+    if output_size is not None:
+        return sizes_of(output_size, dims, "output_size", 1), None
+    ratios = tuple(output_ratio) if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * dims
+    if len(ratios) != dims or not all(0 < ratio < 1 for ratio in ratios):
+        raise ArgumentError(f"{name}: output_ratio must lie between 0 and 1, got {output_ratio}")
+    return None, ratios

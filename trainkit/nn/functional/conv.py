@@ -15,7 +15,7 @@ from trainkit.autograd.ops.conv import conv2d_grad_input as _transposed_plane
 from trainkit.autograd.ops.pad import pad
 from trainkit.autograd.ops.strided import unfold
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
-from trainkit.nn.functional.checks import Sizes, sizes_of
+from trainkit.nn.functional.checks import Sizes, check_window, sizes_of
 
 __all__ = [
     "check_same",
@@ -186,7 +186,7 @@ def _convolve(
             input = pad(input, [n for before, after in reversed(pads) for n in (0, after - before)])
         padding = [before for before, _ in pads]
     paddings = sizes_of(padding, dims, "padding", 0)
-    _check_size(name, input.shape[-dims:], kernel_size, paddings, dilations)
+    check_window(name, input.shape[-dims:], kernel_size, paddings, dilations)
     if input.dtype == np.float16:
         wide = _wide(input, weight, bias)
         return _convolve(dims, *wide, stride, paddings, dilation, groups).half()
@@ -303,15 +303,3 @@ def _check(
         )
     if bias is not None and bias.shape != (filters,):
         raise ShapeError(f"{name} expected a bias of shape ({filters},), got {bias.shape}")
-
-
-def _check_size(
-    name: str, size: Sequence[int], kernel_size: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
-) -> None:
-    for length, k, p, d in zip(size, kernel_size, padding, dilation, strict=True):
-        if length + 2 * p < (k - 1) * d + 1:
-            spread = f" with dilation {tuple(dilation)}" if max(dilation) > 1 else ""
-            raise ShapeError(
-                f"{name}: the window of {tuple(kernel_size)}{spread} is larger than the image, {tuple(size)} with "
-                f"padding {tuple(padding)}; use a smaller kernel, more padding, or pool less before"
-            )

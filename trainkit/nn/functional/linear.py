@@ -7,21 +7,60 @@ from trainkit.autograd.ops import linalg as _linalg
 from trainkit.errors import ShapeError
 from trainkit.nn.functional.checks import same_dtype
 
-__all__ = ["linear"]
+__all__ = ["bilinear", "linear"]
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Map the last dimension: x (*, in), weight (out, in), bias (out,) to (*, out).
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Map the last dimension: input (*, in), weight (out, in), bias (out,) to (*, out).
+
+    A weight (in,) and a bias () give (*).
 
     Raises:
-        ShapeError: the last size of `x` is not `in`.
+        ShapeError: the last size of `input` is not `in`, or the weight or the bias has another shape.
+        DTypeError: the input has not the dtype of the weight.
     """
-    features = weight.shape[1]
-    if x.ndim == 0 or x.shape[-1] != features:
-        flat = int(np.prod(x.shape[1:])) == features and x.ndim > 2
+    if weight.ndim not in (1, 2):
+        raise ShapeError(f"linear needs a weight of shape (out, in) or (in,), got {weight.shape}")
+    features = weight.shape[-1]
+    if input.ndim == 0 or input.shape[-1] != features:
+        flat = int(np.prod(input.shape[1:])) == features and input.ndim > 2
         raise ShapeError(
-            f"Linear expected input of shape (*, {features}), got {x.shape}"
+            f"Linear expected input of shape (*, {features}), got {input.shape}"
             + ("; flatten it first (nn.Flatten())" if flat else f"; its last size must be in_features={features}")
         )
-    same_dtype("Linear", x, weight)
-    return _linalg.linear(x, weight, bias)
+    same_dtype("Linear", input, weight)
+    if bias is not None and bias.shape != weight.shape[:-1]:
+        raise ShapeError(f"linear needs a bias of shape {tuple(weight.shape[:-1])}, got {bias.shape}")
+    if weight.ndim == 1:
+        out = (input * weight).sum(-1)
+        return out if bias is None else out + bias
+    return _linalg.linear(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x1 W x2 + b for each output: (*, in1), (*, in2), weight (out, in1, in2) and bias (out,) to (*, out).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        DTypeError: an input has not the dtype of the weight.
+
+    >>> import trainkit as tk
+    >>> bilinear(tk.ones(2), tk.ones(3), tk.ones(1, 2, 3))
+    tensor([6.])
+    """
+    if weight.ndim != 3:
+        raise ShapeError(f"bilinear needs a weight of shape (out, in1, in2), got {weight.shape}")
+    outputs, *features = weight.shape
+    if [*input1.shape[-1:], *input2.shape[-1:]] != features or input1.shape[:-1] != input2.shape[:-1]:
+        raise ShapeError(
+            f"bilinear expected inputs of shapes (*, {features[0]}) and (*, {features[1]}), alike but for their last "
+            f"size, got {input1.shape} and {input2.shape}"
+        )
+    if bias is not None and bias.shape != (outputs,):
+        raise ShapeError(f"bilinear needs a bias of shape ({outputs},), got {bias.shape}")
+    for x in (input1, input2):
+        same_dtype("bilinear", x, weight)
+    # input1 meets the weight in one product of matrices, the result meets input2 row by row
+    half = input1 @ weight.permute(1, 0, 2).reshape(features[0], outputs * features[1])
+    out = (half.reshape(*input1.shape[:-1], outputs, features[1]) * input2.unsqueeze(-2)).sum(-1)
+    return out if bias is None else out + bias

@@ -1,24 +1,22 @@
-"""What is done to all parameters of a network, or to their gradients, at once."""
+"""The norm of all gradients of a network, and how they are kept from growing."""
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from trainkit.autograd import TensorBase, no_grad, tensor
-from trainkit.autograd.functions.join import cat, stack
+from trainkit.autograd.functions.join import stack
 from trainkit.autograd.linalg import vector_norm
-from trainkit.errors import ArgumentError, GradientError, ShapeError
+from trainkit.errors import GradientError
 
 __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
     "get_total_norm",
-    "parameters_to_vector",
-    "vector_to_parameters",
 ]
 
 
@@ -123,50 +121,6 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     bound = float(clip_value)
     for gradient in _gradients(parameters):
         gradient.clamp_(-bound, bound)
-
-
-def parameters_to_vector(parameters: Iterable[Any]) -> Any:
-    """Return all parameters one behind the other as one vector, with their history.
-
-    Raises:
-        ArgumentError: there are none.
-
-    >>> import trainkit as tk
-    >>> parameters_to_vector([tk.ones(2, 1), tk.zeros(1)])
-    tensor([1., 1., 0.])
-    """
-    listed = list(parameters)
-    if not listed:
-        raise ArgumentError("parameters_to_vector got no parameters; is the module empty, or an iterator used up?")
-    return cat([parameter.reshape(-1) for parameter in listed])
-
-
-def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:
-    """Copy a vector, as `parameters_to_vector` returns one, into the parameters.
-
-    PyTorch makes the parameters views of the vector; here they keep their own memory.
-
-    Raises:
-        ShapeError: the vector has not as many elements as the parameters.
-        TypeError: it is no tensor.
-
-    >>> import trainkit as tk
-    >>> a, b = tk.zeros(2, 1), tk.zeros(1)
-    >>> vector_to_parameters(tk.tensor([1.0, 2.0, 3.0]), [a, b])
-    >>> b
-    tensor([3.])
-    """
-    if not isinstance(vec, TensorBase):
-        raise TypeError(f"vector_to_parameters takes a tensor, got a {type(vec).__name__}")
-    listed = list(parameters)
-    sizes = [parameter.numel() for parameter in listed]
-    if vec.array.shape != (sum(sizes),):
-        raise ShapeError(f"the parameters have {sum(sizes)} elements, got a vector of shape {vec.array.shape}")
-    begin = 0
-    with no_grad():
-        for parameter, size in zip(listed, sizes, strict=True):
-            parameter.copy_(vec[begin : begin + size].reshape(parameter.shape))  # type: ignore[index]
-            begin += size
 
 
 def _listed(tensors: Any) -> list[Any]:

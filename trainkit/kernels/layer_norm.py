@@ -1,0 +1,199 @@
+"""Normalisation of rows: layer, group, instance and root-mean-square norm are one map and one gradient.
+
+An array is seen as (R, K, L): each of R rows is normalised over its K channels of L elements, then row r takes the
+scales and shifts of its group, the channels from (r % groups) * K on. Layer norm has one group and L = 1, instance norm
+K = 1. With L = 1 it is passed as (R, K). A row is read from memory once and stays in the cache for the next passes.
+
+Means are float64. What the dtype leaves of one, `rest`, is added where LLVM, which may reorder sums, cannot lose it.
+"""
+
+import numpy as np
+from numba import prange
+
+from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
+
+__all__ = ["row_norm", "row_norm_grad"]
+
+Form = tuple[int, int, int, int]
+
+TASK = 1 << 14  # elements of a task, at least, if a row has no more
+TASKS = 64  # at most, for each has sums of its own for the gradients of scale and shift
+
+
+def row_norm(
+    x: Array, weight: Array | None, bias: Array | None, form: Form, eps: float, centred: bool
+) -> tuple[Array, Array, Array]:
+    """The map (x - mean) / sqrt(variance + eps) * weight + bias of the rows of x.
+
+    Args:
+        x: of any shape.
+        weight: groups * K numbers, or None.
+        bias: the same.
+        form: (R, groups, K, L): `x` is R groups of rows of K L elements.
+        eps: added to the variance.
+        centred: if not, the mean is taken as 0 and the variance is the mean of the squares.
+
+    Returns:
+        the result; the means and the biased variances of the rows, in float64.
+    """
+    x = np.ascontiguousarray(x)
+    number, groups, K, L = form
+    R = number * groups
+    out, mean, variance = empty(x.shape, x.dtype), np.zeros(R), np.zeros(R)
+    if x.size:
+        weight = np.ones(groups * K, x.dtype) if weight is None else _line(weight, x)
+        bias = np.zeros(groups * K, x.dtype) if bias is None else _line(bias, x)
+        shape, tasks = (R, K) if L == 1 else (R, K, L), _tasks(x, R)
+        args = x.reshape(shape), weight, bias, groups, eps, centred, mean, variance, out.reshape(shape)
+        if tasks == 1:
+            _norm(0, 1, *args)
+        else:
+            _norm_all(tasks, *args)
+    return out, mean, variance
+
+
+def row_norm_grad(
+    grad: Array,
+    x: Array,
+    mean: Array,
+    variance: Array,
+    weight: Array | None,
+    form: Form,
+    eps: float,
+    centred: bool,
+    sums: bool,
+) -> tuple[Array, Array, Array]:
+    """Gradients of `row_norm`'s input, weight and bias (groups * K,); without `sums` the last two are 0."""
+    grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
+    number, groups, K, L = form
+    R = number * groups
+    grad_x, tasks = empty(x.shape, x.dtype), _tasks(x, R)
+    parts = np.zeros((tasks, 2, groups * K))
+    if x.size:
+        weight = np.ones(groups * K, x.dtype) if weight is None else _line(weight, x)
+        shape = (R, K) if L == 1 else (R, K, L)
+        rows = grad.reshape(shape), x.reshape(shape)
+        args = *rows, mean, variance, weight, groups, eps, centred, sums, grad_x.reshape(shape), parts
+        if tasks == 1:
+            _norm_grad(0, 1, *args)
+        else:
+            _norm_grad_all(tasks, *args)
+    grad_weight, grad_bias = (parts[0] if tasks == 1 else parts.sum(0)).astype(x.dtype)
+    return grad_x, grad_weight, grad_bias
+
+
+def _line(weight: Array, x: Array) -> Array:
+    return np.ascontiguousarray(weight, dtype=x.dtype).reshape(-1)
+
+
+def _tasks(x: Array, rows: int) -> int:
+    return max(1, min(rows, x.size // TASK, TASKS))
+
+
+@parallel_kernel
+def _norm_all(tasks, x, weight, bias, groups, eps, centred, mean, variance, out):
+    for task in prange(tasks):
+        _norm(np.int64(task), tasks, x, weight, bias, groups, eps, centred, mean, variance, out)
+
+
+@kernel
+def _norm(task, tasks, x, weight, bias, groups, eps, centred, mean, variance, out):
+    R, K = x.shape[0], x.shape[1]
+    number = x.size // R
+    for r in range(R * task // tasks, R * (task + 1) // tasks):
+        row, out_row = x[r], out[r]
+        middle, squares = 0.0, 0.0
+        if centred:
+            if x.ndim == 2:
+                for k in range(K):
+                    middle += np.float64(row[k])
+            else:
+                for k in range(K):
+                    for i in range(x.shape[2]):
+                        middle += np.float64(row[k, i])
+            middle /= number
+        if x.ndim == 2:
+            for k in range(K):
+                distance = np.float64(row[k]) - middle
+                squares += distance * distance
+        else:
+            for k in range(K):
+                for i in range(x.shape[2]):
+                    distance = np.float64(row[k, i]) - middle
+                    squares += distance * distance
+        mean[r], variance[r] = middle, squares / number
+        inverse = 1.0 / np.sqrt(variance[r] + eps)
+        origin = x.dtype.type(middle)
+        rest, factor = (np.float64(origin) - middle) * inverse, x.dtype.type(inverse)
+        at = r % groups * K
+        scales, shifts = weight[at : at + K], bias[at : at + K]
+        if x.ndim == 2:
+            more = x.dtype.type(rest)
+            for k in range(K):
+                out_row[k] = ((row[k] - origin) * factor + more) * scales[k] + shifts[k]
+        else:
+            for k in range(K):
+                scale = x.dtype.type(inverse * np.float64(scales[k]))
+                shift = x.dtype.type(np.float64(shifts[k]) + rest * np.float64(scales[k]))
+                for i in range(x.shape[2]):
+                    out_row[k, i] = (row[k, i] - origin) * scale + shift
+
+
+@parallel_kernel
+def _norm_grad_all(tasks, grad, x, mean, variance, weight, groups, eps, centred, sums, grad_x, parts):
+    for task in prange(tasks):
+        _norm_grad(np.int64(task), tasks, grad, x, mean, variance, weight, groups, eps, centred, sums, grad_x, parts)
+
+
+@kernel
+def _norm_grad(task, tasks, grad, x, mean, variance, weight, groups, eps, centred, sums, grad_x, parts):
+    """grad_x = (inner - average of inner - normal * average of inner * normal) / deviation; inner = grad * weight."""
+    R, K = x.shape[0], x.shape[1]
+    number = x.size // R
+    totals, products = np.empty(K), np.empty(K)
+    for r in range(R * task // tasks, R * (task + 1) // tasks):
+        row, slope, found = x[r], grad[r], grad_x[r]
+        inverse = 1.0 / np.sqrt(variance[r] + eps)
+        origin = x.dtype.type(mean[r])
+        rest, factor = np.float64(origin) - mean[r], x.dtype.type(inverse)
+        at = r % groups * K
+        scales = weight[at : at + K]
+        grad_weight, grad_bias = parts[task, 0, at : at + K], parts[task, 1, at : at + K]
+        average, product = 0.0, 0.0
+        if x.ndim == 2:
+            for k in range(K):
+                inner = np.float64(slope[k] * scales[k])
+                average += inner
+                product += inner * np.float64(row[k] - origin)
+            product += rest * average
+            if sums:
+                more = x.dtype.type(rest * inverse)
+                for k in range(K):
+                    grad_weight[k] += np.float64(slope[k] * ((row[k] - origin) * factor + more))
+                    grad_bias[k] += np.float64(slope[k])
+        else:
+            for k in range(K):
+                total, along = 0.0, 0.0
+                for i in range(x.shape[2]):
+                    value = np.float64(slope[k, i])
+                    total += value
+                    along += value * np.float64(row[k, i] - origin)
+                totals[k], products[k] = total, along + rest * total
+            for k in range(K):
+                average += totals[k] * np.float64(scales[k])
+                product += products[k] * np.float64(scales[k])
+                if sums:
+                    grad_weight[k] += products[k] * inverse
+                    grad_bias[k] += totals[k]
+        per = product * inverse * inverse / number
+        bend = x.dtype.type(per)
+        less = x.dtype.type((average / number if centred else 0.0) + rest * per)
+        if x.ndim == 2:
+            for k in range(K):
+                found[k] = (slope[k] * scales[k] - less - (row[k] - origin) * bend) * factor
+        else:
+            for k in range(K):
+                scale = scales[k]
+                for i in range(x.shape[2]):
+                    found[k, i] = (slope[k, i] * scale - less - (row[k, i] - origin) * bend) * factor

@@ -1,0 +1,326 @@
+"""Winograd's convolution F(4x4, 3x3): a quarter of the multiplications for 3x3 filters that move by single pixels.
+
+A task takes blocks of tiles, so many that they stay near in the caches. It carries the pixels of a vector of channels
+over (`spread`), transforms them, multiplies the 36 matrices (tiles, channels) by (channels, filters) in register tiles,
+transforms back and carries the result to the planes of the output (`collect`). Channels and filters are in the lanes:
+nothing depends on the width of an image.
+
+A NaN or an infinity reaches every output of the tiles of 4x4 whose 6x6 inputs hold it, and makes them NaN.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from trainkit.kernels.apart import address, call_at
+from trainkit.kernels.conv_tiles import Filters
+from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.memory import empty
+from trainkit.kernels.planes import aligned_empty
+from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, outer, store, zero_tile
+from trainkit.kernels.winograd_transforms import collect, data_transform, filter_transform, output_transform, spread
+
+__all__ = ["Plan", "convolve_tiles", "lay", "plan_tiles", "span", "transform_data", "wants_tiles"]
+
+Pair = tuple[int, int]
+PRODUCTS = 36  # of a tile, for each channel and filter
+CACHED = 1 << 18  # elements of the transformed tiles of a block: they stay in the second-level cache
+LEAST, MOST = 16, 256  # tiles of a block
+TASKS = 32  # that a launch should have, if it can
+PARTS, PART = 8, 96  # into which filters are cut where there are few blocks, and the filters of one
+LARGE = 1 << 22  # elements of transformed filters that are not kept, where few blocks need them
+LAUNCH = 30_000  # cycles that a launch takes
+CARRY, TURN = 280, 200  # cycles to carry and transform a tile's vector, and to transform a vector of filters
+
+
+class Plan(NamedTuple):
+    """How images are cut into tiles.
+
+    Attributes:
+        geometry: images, and of an image the height, width, zeros above, columns cut off at the left, row length of its
+            padded plane, rows and columns of the result, rows and columns of tiles; blocks of an image, images of a
+            block, and the most tiles of a block.
+        taken: where in the padded plane each pixel of the image lies.
+        given: where in a plane of whole tiles each pixel of the result lies.
+        blocks: their number.
+    """
+
+    geometry: Array
+    taken: Array
+    given: Array
+    blocks: int
+
+
+@lru_cache(maxsize=256)
+def plan_tiles(images: int, channels: int, filters: int, size: Pair, padding: Pair, target: Pair) -> Plan:
+    """Cut images of a size, with zeros above and to the left, into blocks of tiles for results of the target's size.
+
+    The cut depends on shapes alone.
+    """
+    tile_rows, tile_columns = -(-target[0] // 4), -(-target[1] // 4)
+    tiles = tile_rows * tile_columns
+    most = min(MOST, max(3 * LEAST, CACHED // (PRODUCTS * (channels + filters))))
+    most = max(LEAST, min(most, images * tiles * (1 + filters // PART) // PARTS))
+    parts, together = 1, 1
+    if tiles > most:
+        parts = -(-tile_rows // max(1, most // tile_columns))
+    else:
+        together = _fullest(tiles, min(images, most // tiles))
+    cut = max(0, -padding[1])
+    width = max(4 * tile_columns + 2 + cut, size[1] + padding[1] + cut)
+    row, column = np.ogrid[: size[0], : size[1]]
+    taken = ((row + padding[0]) * width + column + padding[1] + cut).astype(np.int32)
+    row, column = np.ogrid[: target[0], : target[1]]
+    given = (row * (4 * tile_columns) + column).astype(np.int32)
+    most = together * -(-tile_rows // parts) * tile_columns
+    geometry = [images, *size, padding[0], cut, width, *target, tile_rows, tile_columns, parts, together, most]
+    return Plan(np.array(geometry), taken.ravel(), given.ravel(), parts * -(-images // together))
+
+
+def _fullest(tiles: int, most: int) -> int:
+    """How many images, at most `most`, leave the smallest share of the last rows of register tiles empty."""
+    counts = range(max(1, (most + 1) // 2), most + 1)
+    return max(counts, key=lambda count: (count * tiles / (-(-count * tiles // ROWS) * ROWS), count))
+
+
+def wants_tiles(images: int, channels: int, filters: int, target: Pair) -> bool:
+    """Whether tiles are quicker than taking tap by tap, in cycles: a product of two vectors takes one."""
+    lanes = VECTOR_BYTES // 4
+    tiles = images * -(-target[0] // 4) * -(-target[1] // 4)
+    wide, deep = -(-filters // lanes), -(-channels // lanes)
+    products = 1.1 * PRODUCTS * channels * wide * -(-tiles // ROWS) * ROWS
+    direct = images * target[0] * target[1] * 9 * channels * filters / lanes
+    return 1.1 * (products + tiles * (deep + wide) * CARRY + channels * wide * TURN + 2 * LAUNCH) < direct
+
+
+def convolve_tiles(x: Array, weight: Filters, bias: Array | None, out: Array, padding: Pair) -> None:
+    """Write the convolution of x (N, C, H, W) with filters of 3x3 into out (N, F, OH, OW)."""
+    (images, channels, *size), (_, filters, *target) = x.shape, out.shape
+    lanes = VECTOR_BYTES // x.itemsize
+    plan = plan_tiles(images, channels, filters, tuple(size), padding, tuple(target))
+    vectors = -(-filters // lanes)
+    panels = -(-vectors // COLUMNS)
+    step = vectors * lanes * channels + lanes
+    splits = min(channels, -(-TASKS // panels))
+    parts = min(panels, -(-PARTS // plan.blocks))
+    tasks = min(plan.blocks, TASKS)
+    steps = [weight.start, *weight.steps[1:3], weight.steps[4] < 0]
+    shape = np.array([filters, channels, panels, splits, step, *steps, tasks, parts])
+    taps = weight.weight.reshape(-1)
+    kept = plan.blocks > 2 or PRODUCTS * step < LARGE
+    transformed = empty((PRODUCTS * step if kept else 0,), x.dtype)
+    if kept:
+        _filters_all(panels * splits, address(_filters, x.dtype, x.dtype, np.int64), taps, transformed, shape)
+    shift = np.zeros(vectors * lanes, x.dtype)
+    if bias is not None:
+        shift[:filters] = bias
+    place = address(_convolve, *[x.dtype] * 5, *[np.int32] * 2, *[np.int64] * 2)
+    _convolve_all(
+        tasks * parts, place, x.reshape(-1), taps, transformed, shift, out.reshape(-1), plan.taken, plan.given, shape,
+        plan.geometry,
+    )  # fmt: skip
+
+
+@parallel_kernel
+def _filters_all(tasks, place, weight, out, shape):
+    for task in prange(tasks):
+        call_at(place, np.int64(task), (weight, out, shape))
+
+
+@kernel
+def _filters(task, weight, out, shape):
+    """Transforms a panel of filters for a range of channels: (36, panels, channels, filters of a panel) flat."""
+    filters, channels, panels, splits, step = shape[0], shape[1], shape[2], shape[3], shape[4]
+    lanes = VECTOR_BYTES // weight.itemsize
+    panel, split = task // splits, task % splits
+    vectors = (filters + lanes - 1) // lanes
+    start, end = vectors * panel // panels, vectors * (panel + 1) // panels
+    first, last = channels * split // splits, channels * (split + 1) // splits
+    _transform_filters(weight, shape, start, end, first, last, out, start * channels * lanes, step)
+
+
+@kernel
+def _transform_filters(weight, shape, start, end, first, last, out, to, step):
+    """Transforms the vectors of filters from start to end for the channels from first to last."""
+    lanes = VECTOR_BYTES // weight.itemsize
+    for vector in range(start, end):
+        count = min(lanes, shape[0] - vector * lanes)
+        at = shape[5] + vector * lanes * shape[6]
+        for c in range(first, last):
+            goal = to + (c * (end - start) + vector - start) * lanes
+            filter_transform(weight, at + c * shape[7], shape[6], count, shape[8], out, goal, 6 * step, step)
+
+
+@kernel
+def span(block, geometry):
+    """The images and the rows of tiles of a block: the first and the number of each."""
+    rows, parts, together = geometry[8], geometry[10], geometry[11]
+    if parts > 1:
+        part = block % parts
+        first = rows * part // parts
+        return block // parts, 1, first, rows * (part + 1) // parts - first
+    image = block * together
+    return image, min(together, geometry[0] - image), 0, rows
+
+
+@kernel
+def lay(pixels, image, images, channels, channel, area, start, end, places, shift, plane, buffer):
+    """Carries the pixels from start to end of a vector of channels of some images into planes of `buffer`."""
+    lanes = VECTOR_BYTES // pixels.itemsize
+    for n in range(images):
+        at = ((image + n) * channels + channel) * area
+        if channels >= lanes and end - start >= lanes:
+            for p in range(start, end, lanes):
+                q = min(p, end - lanes)  # the last run begins early: its pixels are laid twice
+                spread(pixels, at + q, area, places, q, shift, buffer)
+        else:
+            for r in range(min(lanes, channels)):
+                for p in range(start, end):
+                    buffer[(places[p] - shift) * lanes + r] = pixels[at + r * area + p]
+        shift -= plane
+
+
+@kernel
+def transform_data(pixels, channels, image, images, first, strips, places, work, out, pitch, step, geometry):
+    """Transforms all channels of a block: (36, tiles, channels) in `work` from `out` on, `step` and `pitch` apart."""
+    height, row, columns = geometry[1], geometry[2], geometry[9]
+    top, cut, width = geometry[3], geometry[4], geometry[5]
+    lanes = VECTOR_BYTES // pixels.itemsize
+    start, end = max(0, 4 * first - top) * row, min(height, 4 * (first + strips) + 2 - top) * row
+    plane = (4 * strips + 2) * width
+    if geometry[10] > 1:
+        clear(work, 0, plane * lanes)
+    for group in range(0, channels, lanes):
+        channel = max(0, min(group, channels - lanes))
+        shift = 4 * first * width
+        lay(pixels, image, images, channels, channel, height * row, start, end, places, shift, plane, work)
+        to = out + channel
+        for n in range(images):
+            for strip in range(strips):
+                at = (n * plane + 4 * strip * width + cut) * lanes
+                for _ in range(columns):
+                    data_transform(work, at, width * lanes, lanes, work, to, 6 * step, step)
+                    at += 4 * lanes
+                    to += pitch
+
+
+@parallel_kernel
+def _convolve_all(tasks, place, x, weight, transformed, bias, out, taken, given, shape, geometry):
+    for task in prange(tasks):
+        call_at(place, np.int64(task), (x, weight, transformed, bias, out, taken, given, shape, geometry))
+
+
+@kernel
+def _convolve(task, x, weight, transformed, bias, out, taken, given, shape, geometry):
+    """Computes one part of the filters of some blocks. All arrays are flat: numba compiles `reshape` for long."""
+    filters, channels, panels, tasks, parts = shape[0], shape[1], shape[2], shape[9], shape[10]
+    lanes = VECTOR_BYTES // x.itemsize
+    task, part = task // parts, task % parts
+    vectors = (filters + lanes - 1) // lanes
+    kept, u_step = transformed.size > 0, shape[4]
+    first_panel, end_panel = panels * part // parts, panels * (part + 1) // parts
+    base = vectors * first_panel // panels * lanes
+    end = min(vectors * end_panel // panels * lanes, filters)
+    # An odd number of vectors between tiles, and one between products: not all fall into the same sets of the cache.
+    tile_rows, columns, parted, together = geometry[8], geometry[9], geometry[10], geometry[11]
+    most = (geometry[12] + ROWS - 1) // ROWS * ROWS
+    v_pitch = ((channels + lanes - 1) // lanes | 1) * lanes
+    m_pitch = ((end - base + lanes - 1) // lanes | 1) * lanes
+    v_step, m_step = most * v_pitch + lanes, most * m_pitch + lanes
+    strips = (tile_rows + parted - 1) // parted
+    # One piece of memory: the images, their transform, the products, the result, and a panel of filters.
+    data = together * (4 * strips + 2) * geometry[5] * lanes
+    products = data + PRODUCTS * v_step
+    result = products + PRODUCTS * m_step
+    size = result + together * strips * columns * 16 * lanes
+    left = size
+    if not kept:
+        u_step = COLUMNS * lanes * channels + lanes
+        size += PRODUCTS * u_step
+    work = aligned_empty(size, x)
+    clear(work, 0, products)
+    blocks = (geometry[0] + together - 1) // together * parted
+    for block in range(blocks * task // tasks, blocks * (task + 1) // tasks):
+        image, images, first, strips = span(block, geometry)
+        tiles = images * strips * columns
+        transform_data(x, channels, image, images, first, strips, taken, work, data, v_pitch, v_step, geometry)
+        for low in range(first_panel, end_panel, end_panel - first_panel if kept else 1):
+            lowest, high = 0, end_panel
+            if not kept:
+                lowest, high = vectors * low // panels, low + 1
+                end_vector = vectors * high // panels
+                _transform_filters(weight, shape, lowest, end_vector, 0, channels, work, left, u_step)
+            for product in range(PRODUCTS):
+                for panel in range(low, high):
+                    vector = vectors * panel // panels
+                    wide = vectors * (panel + 1) // panels - vector
+                    start = product * u_step + (vector - lowest) * lanes * channels
+                    at, to = data + product * v_step, products + product * m_step + vector * lanes - base
+                    if kept:
+                        _multiply(tiles, channels, wide, work, at, v_pitch, transformed, start, to, m_pitch)
+                    else:
+                        _multiply(tiles, channels, wide, work, at, v_pitch, work, left + start, to, m_pitch)
+        _give(
+            work, products, m_pitch, m_step, base, end, image, images, first, strips, given, result, bias, out,
+            filters, geometry,
+        )  # fmt: skip
+
+
+@kernel
+def _multiply(tiles, channels, vectors, data, at, pitch, transformed, start, to, m_pitch):
+    """Multiplies (tiles, channels) by (channels, vectors of filters)."""
+    lanes = VECTOR_BYTES // data.itemsize
+    for _ in range(0, tiles, ROWS):
+        if vectors == 3:
+            tile = zero_tile(data, 3)
+            for k in range(channels):
+                tile = outer(tile, data, at + k, pitch, transformed, start + k * 3 * lanes)
+            store(tile, data, to, m_pitch)
+        elif vectors == 2:
+            double = zero_tile(data, 2)
+            for k in range(channels):
+                double = outer(double, data, at + k, pitch, transformed, start + k * 2 * lanes)
+            store(double, data, to, m_pitch)
+        else:
+            narrow = zero_tile(data, 1)
+            for k in range(channels):
+                narrow = outer(narrow, data, at + k, pitch, transformed, start + k * lanes)
+            store(narrow, data, to, m_pitch)
+        at += ROWS * pitch
+        to += ROWS * m_pitch
+
+
+@kernel
+def _give(
+    work, products, pitch, step, base, end, image, images, first, strips, places, result, bias, out, filters, geometry
+):
+    """Transforms the products of a block back and writes its pixels of the filters from base to end."""
+    height, row, columns = geometry[6], geometry[7], geometry[9]
+    lanes = VECTOR_BYTES // out.itemsize
+    area, width = height * row, 4 * columns
+    plane = 4 * strips * width
+    start, stop = 4 * first * row, min(height, 4 * (first + strips)) * row
+    for group in range(base, end, lanes):
+        filter = max(base, min(group, end - lanes))
+        at = products + filter - base
+        for n in range(images):
+            for strip in range(strips):
+                to = result + (n * plane + 4 * strip * width) * lanes
+                for _ in range(columns):
+                    output_transform(work, at, 6 * step, step, work, to, width * lanes, lanes)
+                    at += pitch
+                    to += 4 * lanes
+        shift = 4 * first * width - result // lanes
+        for n in range(images):
+            to = ((image + n) * filters + filter) * area
+            if end - base >= lanes and stop - start >= lanes:
+                for p in range(start, stop, lanes):
+                    q = min(p, stop - lanes)
+                    collect(work, places, q, shift, bias, filter, out, to + q, area)
+            else:
+                for r in range(min(lanes, end - base)):
+                    for p in range(start, stop):
+                        out[to + r * area + p] = work[(places[p] - shift) * lanes + r] + bias[filter + r]
+            shift -= plane
