@@ -16,7 +16,7 @@ from trainkit.metrics import Accuracy, Average, Loss
 
 def main() -> int:
     """Train, evaluate after every epoch, and tell the accuracy."""
-    options = parse_options(__doc__)
+    options = parse_options(__doc__, epochs=3, lr=2e-3)
     train, test = load_digits(options)
     loader = DataLoader(train, batch_size=options.batch_size, shuffle=True)
 

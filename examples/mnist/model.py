@@ -43,24 +43,24 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def parse_options(description: str | None) -> argparse.Namespace:
-    """Read the command line."""
+def parse_options(description: str | None, epochs: int, lr: float, resumes: bool = False) -> argparse.Namespace:
+    """Read the command line; `epochs` and `lr` are the defaults."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     add = parser.add_argument
     add(
         "--epochs",
         type=positive,
-        default=3,
+        default=epochs,
         metavar="N",
-        help="Go N times through the training images. Default: 3.",
+        help=f"Go N times through the training images. Default: {epochs}.",
     )
     add("--batch-size", type=positive, default=64, metavar="N", help="Take N images a step. Default: 64.")
     add(
         "--lr",
         type=float,
-        default=2e-3,
+        default=lr,
         metavar="RATE",
-        help="Begin with this learning rate; it falls to 0. Default: 0.002.",
+        help=f"Begin with this learning rate; it falls in the run. Default: {lr}.",
     )
     add(
         "--seed",
@@ -73,6 +73,8 @@ def parse_options(description: str | None) -> argparse.Namespace:
         "where they are missing. Default: the folder mnist in $TRAINKIT_DATA, or a cache folder.")  # fmt: skip
     add("--logdir", type=Path, metavar="FOLDER", help="Write TensorBoard logs and checkpoints into this folder. "
         "Default: a new folder in runs/.")  # fmt: skip
+    if resumes:
+        add("--resume", action="store_true", help="Go on with the run whose checkpoints are in --logdir.")
     add("--dry-run", action="store_true", help="Train on a few batches only, to see that everything works.")
     add(
         "--threads",
@@ -83,6 +85,8 @@ def parse_options(description: str | None) -> argparse.Namespace:
     options = parser.parse_args()
     if options.lr <= 0:
         parser.error(f"argument --lr: expected a number above 0, got {options.lr}")
+    if resumes and options.resume and options.logdir is None:
+        parser.error("argument --resume: name the folder of the run with --logdir")
     if options.logdir is None:
         options.logdir = Path("runs") / time.strftime("mnist-%Y%m%d-%H%M%S")
     if options.threads is not None:

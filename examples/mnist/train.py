@@ -2,21 +2,20 @@
 
 import sys
 
-from model import Net, load_digits, parse_options, straight_down, tell_accuracy
+from model import Net, load_digits, parse_options, tell_accuracy
 
 import trainkit as tk
 from trainkit import nn, optim
-from trainkit.callbacks import LearningRateScheduler, ModelCheckpoint, TensorBoardLogger
+from trainkit.callbacks import CSVLogger, EarlyStopping, ModelCheckpoint, ReduceLROnPlateau, TensorBoardLogger
 
 
 def main() -> int:
     """Train, evaluate, and tell the accuracy."""
-    options = parse_options(__doc__)
+    options = parse_options(__doc__, epochs=5, lr=1e-3, resumes=True)
     train, test = load_digits(options)
 
     net = Net()
     optimizer = optim.Adam(net.parameters(), lr=options.lr)
-    schedule = optim.lr_scheduler.LambdaLR(optimizer, straight_down(options, len(train)))
     trainer = tk.Trainer(net, optimizer, nn.CrossEntropyLoss(), metrics=["accuracy"])
     trainer.fit(
         train,
@@ -24,10 +23,13 @@ def main() -> int:
         batch_size=options.batch_size,
         epochs=options.epochs,
         callbacks=[
-            LearningRateScheduler(schedule, per="step"),
-            TensorBoardLogger(options.logdir, every=50),
+            ReduceLROnPlateau("val_loss", factor=0.2, patience=0),
+            EarlyStopping("val_loss", patience=3, restore_best=True),
             ModelCheckpoint(options.logdir, monitor="val_accuracy"),
+            TensorBoardLogger(options.logdir, every=50),
+            CSVLogger(options.logdir / "log.csv"),
         ],
+        resume=options.logdir if options.resume else None,
     )
     tell_accuracy(trainer.evaluate(test, batch_size=1000)["accuracy"], test)
     print(f"Logs and checkpoints: {options.logdir} (look at them with: tensorboard --logdir {options.logdir})")
@@ -39,7 +41,8 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(
-            "\nStopped by Ctrl-C. Each complete epoch has left its checkpoint, last.safetensors, in the log folder."
+            "\nStopped by Ctrl-C. What was learned is in the log folder; with --resume --logdir FOLDER the run "
+            "goes on."
         )
     except tk.TrainkitError as error:
         sys.exit(f"{type(error).__name__}: {error}")

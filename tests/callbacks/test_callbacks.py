@@ -1,7 +1,5 @@
 """Callbacks: hooks and their order, what is shown, written and saved."""
 
-import io
-
 import numpy as np
 import pytest
 
@@ -9,10 +7,8 @@ import trainkit as tk
 from trainkit import nn, optim
 from trainkit.callbacks import (
     Callback,
-    EpochTable,
     LearningRateScheduler,
     ModelCheckpoint,
-    ProgressBar,
     TensorBoardLogger,
 )
 from trainkit.engine import Engine, Events
@@ -44,7 +40,8 @@ def _record(name: str):
 for _name in [name for name in dir(Callback) if name.startswith("on_")]:
     setattr(Recorder, _name, _record(_name))
 
-BATCH = ["on_train_batch_begin", "on_forward_end", "on_backward_end", "on_before_optimizer_step", "on_train_batch_end"]
+BATCH = ["on_train_batch_begin", "on_forward_end", "on_backward_end", "on_before_optimizer_step",
+    "on_after_optimizer_step", "on_train_batch_end"]  # fmt: skip
 VALID = ["on_valid_begin", *["on_valid_batch_begin", "on_valid_batch_end"] * 2, "on_valid_end"]
 
 
@@ -118,62 +115,6 @@ def test_several_of_one_type(trainer, data, tmp_path) -> None:
     trainer.fit(*data, callbacks=[one, two], verbose=0)
     assert one.last_path.is_file()
     assert two.best_path.is_file()
-
-
-def test_table_lines_up_and_is_clean(trainer, data) -> None:
-    file = io.StringIO()
-    trainer.fit(*data, epochs=3, validation_data=data, callbacks=[EpochTable(file)], verbose=0)
-    lines = file.getvalue().splitlines()
-    assert len(lines) == 4
-    assert {len(line) for line in lines} == {len(lines[0])}
-    assert len(lines[0]) < 80
-    assert lines[0].split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds"]
-    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
-
-
-def test_output_into_a_pipe_is_one_clean_line_an_epoch(trainer, data, capfd) -> None:
-    trainer.fit(*data, epochs=2)
-    out, err = capfd.readouterr()
-    assert len(out.splitlines()) == 3
-    assert "\r" not in out + err
-    assert "\x1b" not in out + err
-    assert "batch" not in err
-
-
-def test_bar_on_a_terminal(trainer, data) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    file = Terminal()
-    trainer.fit(
-        *data, batch_size=1, epochs=2, validation_data=data, callbacks=[ProgressBar(file, interval=0)], verbose=0
-    )
-    text = file.getvalue()
-    assert "Epoch 2/2" in text
-    assert "8/8" in text
-    assert "accuracy=" in text
-    assert "validating" in text
-
-
-def scalars(folder) -> dict[str, list[tuple[int, float]]]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_tensorboard_files_read_back(trainer, data, tmp_path) -> None:
-    logger = TensorBoardLogger(tmp_path / "run", every=1)
-    history = trainer.fit(*data, batch_size=4, epochs=3, validation_data=data, callbacks=[logger], verbose=0)
-    written = scalars(tmp_path / "run")
-    assert sorted(written) == ["accuracy/train", "accuracy/valid", "loss/batch", "loss/train", "loss/valid", "lr"]
-    for tag, name in [("loss/train", "loss"), ("accuracy/valid", "val_accuracy"), ("lr", "lr")]:
-        assert [step for step, _ in written[tag]] == [2, 4, 6]
-        np.testing.assert_allclose([value for _, value in written[tag]], [row[name] for row in history], rtol=1e-6)
-    assert [step for step, _ in written["loss/batch"]] == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("make", [TensorBoardLogger, ModelCheckpoint])

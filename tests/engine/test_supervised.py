@@ -84,7 +84,7 @@ def assert_same(found, expected):
 )
 def test_the_gradient_of_a_group_is_that_of_all_its_examples(sizes, group, reduction, sized, epochs, by_hand):
     net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).double()
-    loss, batches = nn.MSELoss(reduction), batches_of(sizes)
+    loss, batches = nn.MSELoss(reduction=reduction), batches_of(sizes)
     optimizer = Recording(net.parameters())
     if by_hand:
         trainer = Engine(supervised_training_step(net, optimizer, loss, gradient_accumulation_steps=group))
@@ -154,12 +154,12 @@ def test_the_number_of_examples_can_be_told():
     assert_same(optimizer.gradients, [gradients(net, nn.MSELoss(), batches)])
 
 
-@pytest.mark.parametrize("loss", [nn.MSELoss("sum"), partial(nn.functional.mse_loss, reduction="sum")])
+@pytest.mark.parametrize("loss", [nn.MSELoss(reduction="sum"), partial(nn.functional.mse_loss, reduction="sum")])
 def test_sums_are_summed(loss):
     net = nn.Linear(2, 1).double()
     batches, optimizer = batches_of([2, 3]), Recording(net.parameters())
     create_supervised_trainer(net, optimizer, loss, gradient_accumulation_steps=2).run(batches)
-    assert_same(optimizer.gradients, [gradients(net, nn.MSELoss("sum"), batches)])
+    assert_same(optimizer.gradients, [gradients(net, nn.MSELoss(reduction="sum"), batches)])
 
 
 def test_counting_examples():

@@ -57,6 +57,17 @@ def test_the_same_seed_gives_the_same_figures_bit_for_bit(mnist_folder: Path, tm
     assert all(first.tobytes() == second.tobytes() for first, second in zip(*[f.values() for f in files], strict=True))
 
 
+@pytest.mark.mnist
+def test_a_run_goes_on(mnist_folder: Path, tmp_path: Path) -> None:
+    common = ["--data", str(mnist_folder), "--dry-run", "--logdir", "logs"]
+    run("train.py", *common, "--epochs", "1", cwd=tmp_path)
+    done = run("train.py", *common, "--epochs", "2", "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[:5].strip().isdigit()] == ["2"]
+    assert len((tmp_path / "logs" / "log.csv").read_text().splitlines()) == 3
+    assert "name the folder of the run with --logdir" in run("train.py", "--resume", cwd=tmp_path).stderr
+
+
 def test_without_files_and_network_it_says_so_and_draws_digits(tmp_path: Path) -> None:
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "TRAINKIT_DATA": ""}
     nowhere |= {key.lower(): value for key, value in nowhere.items() if "PROXY" in key}

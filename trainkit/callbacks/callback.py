@@ -1,6 +1,6 @@
 """`Callback`: Keras' face of the event mechanism. Each hook that a class overrides becomes one handler."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from trainkit.engine import Engine, Events, Priority, Span, State
@@ -19,10 +19,12 @@ _TRAINING = {
     "on_forward_end": StepEvents.FORWARD_COMPLETED,
     "on_backward_end": StepEvents.BACKWARD_COMPLETED,
     "on_before_optimizer_step": StepEvents.OPTIMIZER_STARTED,
+    "on_after_optimizer_step": StepEvents.OPTIMIZER_COMPLETED,
     "on_train_batch_end": Events.ITERATION_COMPLETED,
     "on_epoch_end": Events.EPOCH_COMPLETED,
     "on_interrupt": Events.INTERRUPT,
 }
+_SPANS = {"around_train": Span.RUN, "around_epoch": Span.EPOCH, "around_train_batch": Span.ITERATION}
 _EVALUATION = {
     "begin": Events.STARTED,
     "batch_begin": Events.ITERATION_STARTED,
@@ -43,7 +45,9 @@ class Callback:
     Attributes:
         trainer: whose run it is; None on a bare engine.
         engine: the engine that trains.
+        evaluator: the engine that evaluates, where there is one.
         priority: the band of its handlers; later bands run later at the same event.
+        provides: the names of values that it writes into `self.state.metrics`, which others may then monitor.
 
     >>> import trainkit as tk
     >>> class Epochs(tk.callbacks.Callback):
@@ -57,8 +61,10 @@ class Callback:
     """
 
     priority: ClassVar[int] = Priority.HANDLERS
+    provides: Sequence[str] = ()
     trainer: Any = None
     engine: Engine
+    evaluator: Engine | None = None
 
     @property
     def state(self) -> State:
@@ -72,17 +78,28 @@ class Callback:
             ArgumentError: a method is named like a hook but is none.
         """
         self._check_names()
-        self.engine = engine
+        self.engine, self.evaluator = engine, evaluator
         if self._overrides("on_exception"):
             engine.add_event_handler(Span.RUN, self._watch, priority=self.priority)
+        for around, span in _SPANS.items():
+            if self._overrides(around):
+                engine.add_event_handler(span, getattr(self, around), priority=self.priority)
         for hook, event in _TRAINING.items():
             if self._overrides(hook):
+                if not engine.has_registered_events(event):
+                    raise ArgumentError(
+                        f"{type(self).__name__} has {hook}, a moment inside a step that this engine does not tell of; "
+                        "attach it to a Trainer, or to an engine of create_supervised_trainer()"
+                    )
                 engine.add_event_handler(event, getattr(self, hook), priority=self.priority)
         if self._overrides("on_train_end"):
             end = TRAIN_ENDED if engine.has_registered_events(TRAIN_ENDED) else Events.COMPLETED
             engine.add_event_handler(end, self.on_train_end, priority=self.priority)
         if evaluator is None:
             return
+        if self._overrides("around_valid"):
+            within = Span.RUN(event_filter=_Stage("valid"))
+            evaluator.add_event_handler(within, self.around_valid, priority=self.priority)
         for stage in _STAGES:
             for moment, event in _EVALUATION.items():
                 if self._overrides(f"on_{stage}_{moment}"):
@@ -90,12 +107,13 @@ class Callback:
                     evaluator.add_event_handler(within, getattr(self, f"on_{stage}_{moment}"), priority=self.priority)
 
     def _overrides(self, hook: str) -> bool:
-        return getattr(type(self), hook) is not getattr(Callback, hook)
+        return hook in vars(self) or getattr(type(self), hook) is not getattr(Callback, hook)
 
     def _check_names(self) -> None:
-        unknown = [name for name in dir(type(self)) if name.startswith("on_") and not hasattr(Callback, name)]
+        prefixes = ("on_", "around_")
+        unknown = [name for name in dir(type(self)) if name.startswith(prefixes) and not hasattr(Callback, name)]
         if unknown:
-            known = ", ".join(name for name in dir(Callback) if name.startswith("on_"))
+            known = ", ".join(name for name in dir(Callback) if name.startswith(prefixes))
             raise ArgumentError(
                 f"{type(self).__name__} has {', '.join(unknown)}, which is no hook; the hooks are {known}"
             )
@@ -113,6 +131,22 @@ class Callback:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
+
+    def around_train(self) -> Iterator[None]:
+        """A generator that yields once, while all epochs run: what comes after sees to it in whatever way they end."""
+        yield
+
+    def around_epoch(self) -> Iterator[None]:
+        """A generator that yields once, while the batches of an epoch run."""
+        yield
+
+    def around_train_batch(self) -> Iterator[None]:
+        """A generator that yields once, while a step runs."""
+        yield
+
+    def around_valid(self) -> Iterator[None]:
+        """A generator that yields once, while a validation runs."""
+        yield
 
     def on_train_begin(self) -> None:
         """When `fit` begins."""
@@ -137,6 +171,9 @@ class Callback:
 
     def on_before_optimizer_step(self) -> None:
         """When the gradients are final: the place to clip them."""
+
+    def on_after_optimizer_step(self) -> None:
+        """When the optimizer has changed the parameters."""
 
     def on_train_batch_end(self) -> None:
         """When the step is done: `self.state.output`."""

@@ -42,12 +42,13 @@ class Priority(IntEnum):
 
     Example:
         >>> [band.name for band in Priority]
-        ['METRICS', 'VALIDATION', 'HANDLERS', 'LOGGERS', 'CHECKPOINTS']
+        ['METRICS', 'VALIDATION', 'HANDLERS', 'MONITORS', 'LOGGERS', 'CHECKPOINTS']
     """
 
     METRICS = -100
     VALIDATION = -50
     HANDLERS = 0
+    MONITORS = 50
     LOGGERS = 100
     CHECKPOINTS = 200
 

@@ -22,6 +22,7 @@ __all__ = [
     "StepEvents",
     "create_supervised_evaluator",
     "create_supervised_trainer",
+    "in_mode",
     "prepare_batch",
     "supervised_evaluation_step",
     "supervised_training_step",
@@ -316,15 +317,16 @@ def _equip(
 
 def _training(model: Any) -> Iterator[None]:
     with set_grad_enabled(True):
-        yield from _in_mode(model, True)
+        yield from in_mode(model, True)
 
 
 def _evaluating(model: Any) -> Iterator[None]:
     with no_grad():
-        yield from _in_mode(model, False)
+        yield from in_mode(model, False)
 
 
-def _in_mode(model: Any, training: bool) -> Iterator[None]:
+def in_mode(model: Any, training: bool) -> Iterator[None]:
+    """Set the mode of a model while the generator is open; then give each module back its own."""
     former = [(module, module.training) for module in model.modules()]
     model.train(training)
     try:
