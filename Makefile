@@ -65,5 +65,5 @@ $(bin)/python:
 $(ORACLE)/.stamp: pyproject.toml
 	$(PYTHON) -m venv $(ORACLE)
 	$(ORACLE)/bin/python $(pip) torch==2.13.0 $(TORCH_INDEX)
-	$(ORACLE)/bin/python $(pip) pytorch-ignite==0.5.5 -e '.[dev]'
+	$(ORACLE)/bin/python $(pip) pytorch-ignite==0.5.5 poutyne==1.19.0 -e '.[dev]'
 	@touch $@

@@ -13,9 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.workloads import WORKLOADS
+from benchmarks.collect import WORKLOADS
 
 HERE = Path(__file__).parent
+EPOCHS = {"mnist_ignite": "ignite", "mnist_poutyne": "poutyne"}
 
 
 def measure(library: str, name: str, threads: int, seconds: float) -> float:
@@ -31,6 +32,18 @@ def start_up(library: str) -> float:
     before = os.times()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=HERE.parent)
     return os.times().elapsed - before.elapsed
+
+
+def whole_epoch(library: str, folder: str) -> float:
+    """Return the seconds of a process that trains an epoch on MNIST and evaluates."""
+    code = f"from benchmarks.fit import mnist; mnist({library!r}, {folder!r})"
+    before = os.times()
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=HERE.parent)
+    seconds = os.times().elapsed - before.elapsed
+    accuracy = float(done.stdout.split()[-1])
+    if accuracy < 0.97:
+        raise SystemExit(f"{library} reached an accuracy of {accuracy} only: this is no fair comparison")
+    return seconds
 
 
 def row(title: str, threads: str, unit: str, ours: list[float], theirs: list[float], peer: str) -> str:
@@ -58,7 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="How often the two libraries take turns.")
     parser.add_argument("--seconds", type=float, default=1.5, help="How long each process measures.")
-    parser.add_argument("--only", nargs="*", choices=[*WORKLOADS, "start"], help="Measure these alone; writes no file.")
+    parser.add_argument(
+        "--only", nargs="*", choices=[*WORKLOADS, "start", *EPOCHS], help="Measure these alone; writes no file."
+    )
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     lines = []
@@ -78,9 +93,25 @@ def main() -> None:
         title = "process start to the end of the first step, MNIST network"
         lines.append(row(title, str(cores), "s", ours, theirs, "torch"))
         print(lines[-1], flush=True)
+    folder = os.environ.get("TRAINKIT_DATA", "")
+    for name, peer in EPOCHS.items():
+        if options.only and name not in options.only:
+            continue
+        if not folder:
+            print(f"{name} is left out: set TRAINKIT_DATA to the folder that holds mnist/")
+            continue
+        ours, theirs = [], []
+        for _ in range(min(options.rounds, 3)):
+            ours.append(whole_epoch("trainkit", f"{folder}/mnist"))
+            theirs.append(whole_epoch(peer, f"{folder}/mnist"))
+        title = "a script: one epoch of MNIST with accuracy and a bar, from process start to the test accuracy"
+        lines.append(row(title, str(cores), "s", ours, theirs, f"torch + {peer}"))
+        print(lines[-1], flush=True)
     if options.only:
         return
-    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("torch", "pytorch-ignite", "numpy", "numba"))
+    versions = ", ".join(
+        f"{p} {importlib.metadata.version(p)}" for p in ("torch", "pytorch-ignite", "poutyne", "numpy", "numba")
+    )
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     (HERE / "RESULTS.md").write_text(
         "# Results\n\nWritten by `make bench`. Ratio: peer / trainkit, median over the rounds, each library in "

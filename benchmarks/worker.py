@@ -3,8 +3,10 @@
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
-from benchmarks.workloads import WORKLOADS
+from benchmarks.collect import WORKLOADS
 
 
 def main(library: str, name: str, threads: str, seconds: str) -> None:
@@ -20,18 +22,26 @@ def main(library: str, name: str, threads: str, seconds: str) -> None:
     workload = WORKLOADS[name]
     run = workload.make(library)
     prepare = getattr(run, "prepare", lambda: None)  # what each call needs and is not to be timed
+    bare = getattr(run, "bare", None)  # what the row is the cost over, measured by turns
     for _ in range(3):
         prepare()
         run()
-    times = []
+    times, less = [], []
     end = time.perf_counter() + float(seconds)
     while time.perf_counter() < end or len(times) < 5:
         prepare()
-        begin = time.perf_counter()
-        for _ in range(workload.calls):
-            run()
-        times.append((time.perf_counter() - begin) / workload.calls / workload.inside)
-    print(statistics.median(times))
+        times.append(timed(run, workload.calls) / workload.inside)
+        if bare is not None:
+            less.append(timed(bare, workload.calls) / workload.inside)
+    print(statistics.median(times) - (statistics.median(less) if less else 0.0))
+
+
+def timed(run: Callable[[], Any], calls: int) -> float:
+    """Return the seconds of a call."""
+    begin = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - begin) / calls
 
 
 if __name__ == "__main__":

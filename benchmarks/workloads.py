@@ -65,9 +65,8 @@ def training(lib: Any, functional: Any, net: Any, optimizer: Any, x: Any, y: Any
     return step
 
 
-def example_net(library: str) -> Callable[[], Any]:
-    """Return a step of the network of PyTorch's MNIST example, Adam, batch 64."""
-    lib, nn, optim, functional = modules(library)
+def example_module(nn: Any, functional: Any) -> Any:
+    """Return the network of PyTorch's MNIST example."""
 
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -81,7 +80,13 @@ def example_net(library: str) -> Callable[[], Any]:
             x = self.dropout1(functional.max_pool2d(x, 2)).flatten(1)
             return self.fc2(self.dropout2(functional.relu(self.fc1(x))))
 
-    net = Net()
+    return Net()
+
+
+def example_net(library: str) -> Callable[[], Any]:
+    """Return a step of the network of PyTorch's MNIST example, Adam, batch 64."""
+    lib, nn, optim, functional = modules(library)
+    net = example_module(nn, functional)
     return training(lib, functional, net, optim.Adam(net.parameters()), *batch(lib, 64, 1, 28, 28))
 
 
@@ -206,7 +211,7 @@ def engine_row(what: str, handlers: int, every: int | None = None) -> Workload:
     return Workload(title, make, "us", peer="pytorch-ignite", threads=False, inside=ITERATIONS)
 
 
-WORKLOADS = {
+WORKLOADS: dict[str, Workload] = {
     "example": Workload("training step, PyTorch's MNIST network, Adam, batch 64", example_net, calls=5),
     "perceptron": Workload("training step, perceptron 784-128-10, Adam, batch 64", perceptron, calls=50),
     "batch_norm": Workload("training step, 2 convolutions + BatchNorm, Adam, batch 64", batch_norm_net, calls=5),

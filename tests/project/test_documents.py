@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import trainkit as tk
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
 
@@ -26,6 +28,27 @@ def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (tmp_path / "runs" / "first" / "best.safetensors").is_file()
 
 
+def test_the_code_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "training.md").read_text()
+    scope: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(compile(block, "training.md", "exec"), scope)
+    for name in re.findall(r"`(\w+)`", text.split("| to | there is |")[1].split("\n\n")[0]):
+        assert hasattr(tk.callbacks, name), f"there is no callback {name}"
+
+
+def test_the_code_of_the_page_on_profiling_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "profiling.md").read_text()
+    scope: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(compile(block, "profiling.md", "exec"), scope)
+    head = text.split("```\nname")[1].splitlines()[0].split()
+    assert ["name", *head] == str(scope["prof"]).splitlines()[0].split()
+    assert (tmp_path / "trace.json").is_file()
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
@@ -41,3 +64,8 @@ def test_every_target_of_the_makefile_is_described() -> None:
 def test_the_page_of_functions_is_that_of_the_code() -> None:
     make = runpy.run_path(str(ROOT / "docs" / "make_functions.py"))
     assert (ROOT / "docs" / "functions.md").read_text() == make["page"](), "run: python docs/make_functions.py"
+
+
+def test_the_order_of_hooks_is_that_of_a_run() -> None:
+    make = runpy.run_path(str(ROOT / "docs" / "make_hooks.py"))
+    assert (ROOT / "docs" / "hooks.md").read_text() == make["page"](), "run: python docs/make_hooks.py"

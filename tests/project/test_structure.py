@@ -147,7 +147,7 @@ def test_classes_stay_small() -> None:
 def test_errors_are_trainkits_and_a_builtin() -> None:
     from trainkit import errors
 
-    builtin = (RuntimeError, ValueError, IndexError, TypeError, OSError)
+    builtin = (RuntimeError, ValueError, IndexError, TypeError, OSError, ImportError)
     for name in errors.__all__:
         cls = getattr(errors, name)
         assert issubclass(cls, errors.TrainkitError)
