@@ -11,19 +11,39 @@ import platform
 import statistics
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 from benchmarks.collect import WORKLOADS
+from benchmarks.workloads import Workload
 
 HERE = Path(__file__).parent
 EPOCHS = {"mnist_ignite": "ignite", "mnist_poutyne": "poutyne"}
 
 
-def measure(library: str, name: str, threads: int, seconds: float) -> float:
-    """Return the median seconds of a call, in a new process."""
-    command = [sys.executable, "-m", "benchmarks.worker", library, name, str(threads), str(seconds)]
+def measure(library: str, names: list[str], threads: int, seconds: float) -> list[tuple[float, float]]:
+    """Return the median seconds of a call and the memory of the process in MB for each workload, in a new process."""
+    command = [sys.executable, "-m", "benchmarks.worker", library, ",".join(names), str(threads), str(seconds)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE.parent)
-    return float(done.stdout)
+    found = [line.split() for line in done.stdout.splitlines()]
+    return [(float(seconds), float(memory)) for seconds, memory in found]
+
+
+def table(names: list[str], threads: int, rounds: int, seconds: float) -> list[str]:
+    """Return the lines of workloads that are measured in one process."""
+    first = WORKLOADS[names[0]]
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(measure("trainkit", names, threads, seconds))
+        theirs.append(measure(first.against, names, threads, seconds))
+    lines = []
+    for name, us, them in zip(names, zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+        workload = WORKLOADS[name]
+        memory = "" if workload.group else f"{max(m for _, m in us):.0f} / {max(m for _, m in them):.0f} MB"
+        times = [second for second, _ in us], [second for second, _ in them]
+        lines.append(row(workload.title, str(threads), workload.unit, *times, workload.peer, memory))
+        print(lines[-1], flush=True)
+    return lines
 
 
 def start_up(library: str) -> float:
@@ -46,14 +66,16 @@ def whole_epoch(library: str, folder: str) -> float:
     return seconds
 
 
-def row(title: str, threads: str, unit: str, ours: list[float], theirs: list[float], peer: str) -> str:
+def row(
+    title: str, threads: str, unit: str, ours: list[float], theirs: list[float], peer: str, memory: str = ""
+) -> str:
     """Return a line of the table."""
     scale = {"s": 1, "ms": 1e3, "us": 1e6}[unit]
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
     median = statistics.median
     return (
         f"| {title} | {threads} | {peer} | {median(ours) * scale:.3g} {unit} | {median(theirs) * scale:.3g} {unit} "
-        f"| **{median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} |"
+        f"| **{median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} | {memory} |"
     )
 
 
@@ -64,6 +86,11 @@ def machine() -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def together(name: str, workload: Workload) -> tuple[str, bool, str]:
+    """Return what is alike in workloads that are measured in one process."""
+    return workload.group or name, workload.threads, workload.against
 
 
 def main() -> None:
@@ -77,16 +104,11 @@ def main() -> None:
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     lines = []
-    for name, workload in WORKLOADS.items():
-        if options.only and name not in options.only:
-            continue
-        for threads in sorted({1, cores}) if workload.threads else [1]:
-            ours, theirs = [], []
-            for _ in range(options.rounds):
-                ours.append(measure("trainkit", name, threads, options.seconds))
-                theirs.append(measure(workload.against, name, threads, options.seconds))
-            lines.append(row(workload.title, str(threads), workload.unit, ours, theirs, workload.peer))
-            print(lines[-1], flush=True)
+    wanted = {name: workload for name, workload in WORKLOADS.items() if not options.only or name in options.only}
+    for (_, threaded, _), members in groupby(wanted, lambda name: together(name, WORKLOADS[name])):
+        names = list(members)
+        for threads in sorted({1, cores}) if threaded else [1]:
+            lines += table(names, threads, options.rounds, options.seconds)
     if not options.only or "start" in options.only:
         pairs = [(start_up("trainkit"), start_up("torch")) for _ in range(options.rounds)]
         ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
@@ -118,7 +140,10 @@ def main() -> None:
         "processes of its own, taking turns; above 1 trainkit is faster.\n\n"
         f"{machine()}, {cores} cores, {platform.system()}, Python {platform.python_version()}, {versions}{load}; "
         f"{options.rounds} rounds.\n\n"
-        "| workload | threads | peer | trainkit | peer's | ratio | rounds |\n|---|---|---|---|---|---|---|\n"
+        "The last column is the most memory of the two processes, trainkit's first.\n\n"
+        "| workload | threads | peer | trainkit | peer's | ratio | rounds | memory |\n"
+        + "|---" * 8
+        + "|\n"
         + "\n".join(lines)
         + "\n"
     )

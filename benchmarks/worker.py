@@ -1,5 +1,6 @@
-"""One process of a measurement: warm up, repeat, print the median seconds of a call."""
+"""One process of a measurement: warm up, repeat, print the median seconds of a call and the most memory, in MB."""
 
+import resource
 import statistics
 import sys
 import time
@@ -7,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.collect import WORKLOADS
+from benchmarks.workloads import Workload
 
 
-def main(library: str, name: str, threads: str, seconds: str) -> None:
-    """Measure one workload in one library."""
+def main(library: str, names: str, threads: str, seconds: str) -> None:
+    """Measure workloads, whose names commas part, in one library."""
     if library in ("trainkit", "bare"):
         import trainkit
 
@@ -19,7 +21,13 @@ def main(library: str, name: str, threads: str, seconds: str) -> None:
         import torch
 
         torch.set_num_threads(int(threads))
-    workload = WORKLOADS[name]
+    for name in names.split(","):
+        median = measure(library, WORKLOADS[name], float(seconds))
+        print(median, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+
+
+def measure(library: str, workload: Workload, seconds: float) -> float:
+    """Return the median seconds of a call."""
     run = workload.make(library)
     prepare = getattr(run, "prepare", lambda: None)  # what each call needs and is not to be timed
     bare = getattr(run, "bare", None)  # what the row is the cost over, measured by turns
@@ -27,13 +35,13 @@ def main(library: str, name: str, threads: str, seconds: str) -> None:
         prepare()
         run()
     times, less = [], []
-    end = time.perf_counter() + float(seconds)
+    end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 5:
         prepare()
         times.append(timed(run, workload.calls) / workload.inside)
         if bare is not None:
             less.append(timed(bare, workload.calls) / workload.inside)
-    print(statistics.median(times) - (statistics.median(less) if less else 0.0))
+    return statistics.median(times) - (statistics.median(less) if less else 0.0)
 
 
 def timed(run: Callable[[], Any], calls: int) -> float:

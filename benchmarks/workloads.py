@@ -26,6 +26,8 @@ class Workload:
         threads: whether it is measured on one and on all threads, or on one only.
         against: what `make` is given for the peer: "torch", or "bare" for a plain loop on trainkit itself.
         inside: how many steps one call makes, where one step is what the row tells.
+        group: workloads of one group are measured in one process, which saves its start; "" is a process of its own,
+            whose memory is told.
     """
 
     title: str
@@ -36,6 +38,7 @@ class Workload:
     threads: bool = True
     against: str = "torch"
     inside: int = 1
+    group: str = ""
 
 
 def modules(library: str) -> tuple[Any, Any, Any, Any]:
