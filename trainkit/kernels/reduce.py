@@ -34,6 +34,10 @@ def total(x: Array, axes: Axes = None, keepdims: bool = False) -> Array:
         if axes is None and x.size <= SERIAL and x.flags.c_contiguous:
             out = np.asarray(_sum_row(x.reshape(-1)), x.dtype)  # quicker than numpy's from the first element on
             return out.reshape((1,) * x.ndim) if keepdims else out
+        if x.ndim == 2 and axes == (0,) and x.shape[0] <= FEW and x.size <= SERIAL and x.flags.c_contiguous:
+            out = np.empty((1, x.shape[1]) if keepdims else x.shape[1], x.dtype)
+            _sum_columns(x.reshape(-1), out.reshape(-1))  # as of a bias
+            return out
         if x.size <= FEW:
             return _few(x, axes, keepdims)
         order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
@@ -164,6 +168,17 @@ def _sum_items(first, count, x, n, width, rows, out):
             for k in range(1, side):
                 value += sums[k * step + i]
             out[o, chunk, left + i] = value
+
+
+@kernel
+def _sum_columns(x, out):
+    """Sum the rows of a small matrix, given as one row, into a row."""
+    sums = np.zeros(out.size)
+    if out.size:
+        for at in range(0, x.size, out.size):
+            _add_row(x[at : at + out.size], sums)
+    for i in range(out.size):
+        out[i] = sums[i]
 
 
 @kernel

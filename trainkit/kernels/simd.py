@@ -1,9 +1,9 @@
 """A register tile for kernels in plain Python: rows x columns LLVM vectors that stay in registers.
 
 A tile is a numba value whose LLVM type is an array of vectors: ROWS of them high (`zero_tile`) or one (`zero_row`).
-`outer` and `inner` add products into it, `store` and `sums` write it out, `loaded` takes up again what was stored. LLVM
-breaks the array into single registers and lowers the vectors for SSE, AVX, AVX-512 and NEON, so that one source serves
-every CPU, and float32 and float64 alike. No index is checked: the caller answers for each.
+`outer` and `inner` add products into it, `store`, `sums` and `sums_turned` write it out, `loaded` takes up again what
+was stored. LLVM breaks the array into single registers and lowers the vectors for SSE, AVX, AVX-512 and NEON, so that
+one source serves every CPU, and float32 and float64 alike. No index is checked: the caller answers for each.
 
 `copy` and its kin move runs of elements between flat arrays: a slice of an array would count a reference, which takes
 longer than to copy a short row.
@@ -30,6 +30,8 @@ __all__ = [
     "outer",
     "store",
     "sums",
+    "sums_turned",
+    "turn",
     "zero_row",
     "zero_tile",
 ]
@@ -306,6 +308,62 @@ def sums(typingctx, tile, out, index):
         return context.get_dummy_value()
 
     return types.void(tile, out, types.intp), generate
+
+
+@in_kernels
+def sums_turned(typingctx, tile, out, index, step, shift, shift_index):
+    """out[index + c * step + r] = shift[shift_index + r] + the sum of the lanes of tile[r, c]."""
+
+    def generate(context, builder, signature, args):
+        memory, shifts = Memory(context, builder, out, args[1]), Memory(context, builder, shift, args[4])
+        size = min(tile.lanes, tile.rows)
+        for first in range(0, tile.rows, size):
+            added = shifts.load(_plus(builder, args[5], first), ir.VectorType(shifts.element, size))
+            start = _plus(builder, args[2], first)
+            for c in range(tile.columns):
+                places = [(first + r) * tile.columns + c for r in range(size)]
+                vectors = [builder.extract_value(args[0], place) for place in places]
+                total = _lane_sums(builder, vectors, tile.lanes)
+                total = shuffle(builder, total, total, list(range(size)))
+                memory.store(start, builder.fadd(total, added))
+                start = builder.add(start, args[3])
+        return context.get_dummy_value()
+
+    return types.void(tile, out, types.intp, types.intp, shift, types.intp), generate
+
+
+@in_kernels
+def turn(typingctx, out, to, out_step, array, start, step, count):
+    """out[to + k * out_step + c] = array[start + c * step + k] for all k and c below the lanes of a vector.
+
+    From `count` on, each c is like the last below it: nothing is read there, and the lanes are not for use.
+    """
+
+    def generate(context, builder, signature, args):
+        target, source = Memory(context, builder, out, args[0]), Memory(context, builder, array, args[3])
+        lanes = VECTOR_BYTES // source.bytes
+        vector, vectors, at = ir.VectorType(source.element, lanes), [], args[4]
+        for c in range(lanes):
+            vectors.append(source.load(at, vector))
+            more = builder.icmp_signed("<", ir.Constant(args[6].type, c + 1), args[6])
+            at = builder.select(more, builder.add(at, args[5]), at)
+        bit = 1
+        while bit < lanes:  # exchange the lanes with this bit for the vectors with it
+            low = [i + (lanes - bit if i & bit else 0) for i in range(lanes)]
+            high = [i + (lanes if i & bit else bit) for i in range(lanes)]
+            for i in range(lanes):
+                if not i & bit:
+                    a, b = vectors[i], vectors[i + bit]
+                    vectors[i], vectors[i + bit] = shuffle(builder, a, b, low), shuffle(builder, a, b, high)
+            bit *= 2
+        at = args[1]
+        for row in vectors:
+            target.store(at, row)
+            at = builder.add(at, args[2])
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(out, index, index, array, index, index, index), generate
 
 
 def _lane_sums(builder, vectors, lanes):
