@@ -18,6 +18,7 @@ WORKLOADS: dict[str, Workload] = {
     **conv.WORKLOADS,
     **grouped("conv", conv.KERNELS),
     **fit.WORKLOADS,
+    **grouped("elementwise", elementwise.WORKLOADS),
     **grouped("losses", losses.WORKLOADS),
     **grouped("norm", norm.WORKLOADS),
     **grouped("pooling", pooling.WORKLOADS),

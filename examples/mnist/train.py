@@ -41,8 +41,7 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(
-            "\nStopped by Ctrl-C. What was learned is in the log folder; with --resume --logdir FOLDER the run "
-            "goes on."
+            "\nStopped by Ctrl-C. What was learned is in the log folder; with --resume --logdir FOLDER the run goes on."
         )
     except tk.TrainkitError as error:
         sys.exit(f"{type(error).__name__}: {error}")

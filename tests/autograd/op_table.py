@@ -170,7 +170,10 @@ def windows_of(window: Any) -> Window:
 POOLED = np.random.default_rng(3).permutation(2 * 2 * 6 * 5).reshape(2, 2, 6, 5) / 7.0
 INDEX = {window: kernels.max_pool(POOLED, windows_of(window))[1] for window in (WINDOW, OVERLAP)}
 PLACES = np.array([[0, 3, 3, 11, 5], [7, 7, 7, 2, 0]])
-AXES = (Axis(4, [[0, 1, 4], [2, 4, 3]], np.array([[0.5, 2.0, 0.0], [1.5, 0.0, -1.0]])), Axis(3, [[0, 1], [1, 2]], divisors=np.array([2.0, 5.0])))
+AXES = (
+    Axis(4, [[0, 1, 4], [2, 4, 3]], np.array([[0.5, 2.0, 0.0], [1.5, 0.0, -1.0]])),
+    Axis(3, [[0, 1], [1, 2]], divisors=np.array([2.0, 5.0])),
+)
 """Sums of two rows or one, then of two columns, divided."""
 
 

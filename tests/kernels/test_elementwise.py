@@ -83,3 +83,50 @@ def test_dropout_does_not_depend_on_the_number_of_threads():
 
 def test_a_dropped_nan_stays_one():
     assert np.isnan(kernels.dropout(np.full(100, np.nan, np.float32), 0.5, 0)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["add", "sub", "mul"])
+def test_sums_and_products_are_numpys_to_the_last_bit(name, threads, shape, dtype):
+    ufunc = {"add": np.add, "sub": np.subtract, "mul": np.multiply}[name]
+    x, y = np.asarray(draw(dtype, *shape)), np.asarray(draw(dtype, *shape, seed=1))
+    many = kernels.get_num_threads()
+    try:
+        kernels.set_num_threads(threads)
+        for other in (y, 3, -0.7, y.T.copy().T, y[..., :1] if y.ndim else y, y.astype(np.float64), 1e39, True):
+            with np.errstate(over="ignore"):
+                expected, found = ufunc(x, other), kernels.combine(name, x, other)
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected)
+        into = x.copy()
+        assert kernels.combine(name, into, y, into) is into
+        np.testing.assert_array_equal(into, ufunc(x, y))
+    finally:
+        kernels.set_num_threads(many)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_planes_times_a_number_each(dtype):
+    x, y = draw(dtype, 6, 5, 300, 20), draw(dtype, 6, 5, 1, 1)
+    many = kernels.get_num_threads()
+    kernels.set_num_threads(max(many, 2))
+    try:
+        found = kernels.combine("mul", x, y)
+    finally:
+        kernels.set_num_threads(many)
+    np.testing.assert_array_equal(found, x * y)
+    assert kernels.is_owner(found)
+    np.testing.assert_array_equal(kernels.combine("mul", x, y[:, :1]), x * y[:, :1])
+    np.testing.assert_array_equal(kernels.combine("mul", x, y[:1]), x * y[:1])
+
+
+def test_products_by_a_number_of_nan_infinities_and_zeros():
+    x = np.tile(np.array([np.nan, np.inf, -np.inf, 0, -0.0], np.float32), CHUNK)
+    for name, ufunc in (("mul", np.multiply), ("sub", np.subtract)):
+        with np.errstate(invalid="ignore"):
+            expected = ufunc(x, -1.0)
+        found = kernels.combine(name, x, -1.0)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(np.signbit(found[3:5]), np.signbit(expected[3:5]))

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from trainkit import kernels
 from trainkit.autograd.graph import RELEASED, DifferentiableContext, Node, TensorBase
 from trainkit.autograd.modes import anomaly
+from trainkit.autograd.ops.large import copied, is_large, plus
 from trainkit.errors import GradientError
 
 __all__ = ["walk_backward"]
@@ -41,10 +43,13 @@ def walk_backward(
         """Add to a gradient that is there already."""
         if edge in owned and wrap is None:
             previous = pending[edge]
+            if is_large(previous):
+                kernels.combine("add", previous, gradient, previous)
+                return
             previous += gradient
             pending[edge] = previous  # a numpy scalar is not changed in place
         else:
-            pending[edge] = pending[edge] + gradient
+            pending[edge] = plus(pending[edge], gradient)
             owned.add(edge)
 
     for edge, gradient in roots:
@@ -61,7 +66,7 @@ def walk_backward(
             if node.hooks is not None:
                 gradient = node.hooks.run(gradient)
             if node in wanted_nodes:
-                found[node] = gradient if wrap else np.array(gradient)
+                found[node] = gradient if wrap else copied(gradient)
             if node.saved is RELEASED or node.stamps:
                 node.check()
             gradients = node.op.rule(node if wrap is None else DifferentiableContext(node, wrap), gradient)
@@ -80,7 +85,7 @@ def walk_backward(
                 pending[target] = result
                 if isinstance(target, Node):
                     heappush(heap, (-target.order, target))
-                elif result is not gradient and getattr(result, "base", 0) is None:
+                elif result is not gradient and kernels.is_owner(result):
                     # A rule may hand its own gradient on, or a view of something: only an array that it made is ours.
                     owned.add(target)
     leaves = pending if wanted is None else {edge: None for edge in wanted if edge in pending}
@@ -89,7 +94,7 @@ def walk_backward(
         if leaf.hooks is not None:
             gradient = leaf.hooks.run(gradient)
         elif wrap is None and leaf not in owned:
-            gradient = np.array(gradient)
+            gradient = copied(gradient)
         found[leaf] = gradient
     return found
 

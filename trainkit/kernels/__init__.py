@@ -3,7 +3,7 @@
 from trainkit.kernels.activation import activation, activation_grad
 from trainkit.kernels.cache import CacheInfo, cache_info
 from trainkit.kernels.conv import channel_sum, conv2d, conv2d_grad_input, conv2d_grad_weight
-from trainkit.kernels.elementwise import dropout, leaky, relu, relu_grad
+from trainkit.kernels.elementwise import combine, dropout, leaky, relu, relu_grad
 from trainkit.kernels.index import add_rows
 from trainkit.kernels.jit import get_num_threads, launch_layer, set_num_threads
 from trainkit.kernels.layer_norm import row_norm, row_norm_grad
@@ -20,7 +20,7 @@ from trainkit.kernels.loss import (
     softmax_grad,
 )
 from trainkit.kernels.matmul import linear, matmul, matmul_nt, matmul_tn
-from trainkit.kernels.memory import MemoryStats, empty, empty_cache, memory_limit, memory_stats
+from trainkit.kernels.memory import MemoryStats, empty, empty_cache, is_owner, memory_limit, memory_stats
 from trainkit.kernels.norm import batch_norm, batch_norm_apply, batch_norm_grad
 from trainkit.kernels.places import add_places, max_places, take_places
 from trainkit.kernels.pooling import max_pool, max_pool_gather, max_pool_grad, max_pool_places
@@ -48,6 +48,7 @@ __all__ = [
     "batch_norm_grad",
     "cache_info",
     "channel_sum",
+    "combine",
     "conv2d",
     "conv2d_grad_input",
     "conv2d_grad_weight",
@@ -57,6 +58,7 @@ __all__ = [
     "empty",
     "empty_cache",
     "get_num_threads",
+    "is_owner",
     "launch_layer",
     "leaky",
     "linear",

@@ -1,131 +1,164 @@
-"""Activations of float32 in one pass over the elements, computed in float64 by functions that LLVM vectorises.
+"""Activations, and gradients of their inputs, in one pass over the elements, in the dtype of these.
 
-The exponential (`quick_exp`) and the normal distribution that is made of it have an error of less than a float32's
-rounding, in the tails too.
+One kernel holds them all and is told which by a number: one machine code, not twenty.
 """
 
 import numpy as np
 from numba import prange
 
-from trainkit.kernels.elementwise import CHUNK
-from trainkit.kernels.exponential import quick_exp, quick_log_plus_one
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.elementwise import CHUNK, flat, over_chunks
+from trainkit.kernels.exponential import exp, exp_as, exp_minus_one, log_plus_one, normal_tail, tanh
+from trainkit.kernels.jit import Array, exact_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
 __all__ = ["activation", "activation_grad"]
 
-KINDS = {"sigmoid": 0, "silu": 1, "gelu": 2, "gelu_tanh": 3, "logsigmoid": 4}
-SIGMOID, SILU, GELU, GELU_TANH, LOG_SIGMOID = KINDS.values()
+NAMES = (
+    "sigmoid", "silu", "gelu", "gelu_tanh", "logsigmoid", "exp", "tanh", "softplus", "elu", "mish", "hardswish"
+)  # fmt: skip
+KINDS = {name: kind for kind, name in enumerate(NAMES)}
+SIGMOID, SILU, GELU, GELU_TANH, LOG_SIGMOID, EXP, TANH, SOFTPLUS, ELU, MISH, HARD_SWISH = range(11)
 
-INV_ROOT_2 = 1 / np.sqrt(2)
+NO_NUMBERS = {"f": np.zeros(3, "f"), "d": np.zeros(3, "d")}
 INV_ROOT_TAU = 1 / np.sqrt(2 * np.pi)
 ROOT_8_PI, CUBE = np.sqrt(8 / np.pi), 0.044715
 
 
-def activation(kind: str, x: Array) -> Array:
-    """`kind` ("sigmoid", "silu", "gelu", "gelu_tanh", "logsigmoid") of float32 elements, in any shape."""
-    x = np.ascontiguousarray(x).reshape(x.shape)
-    out = empty(x.shape, x.dtype)
-    if x.size <= CHUNK:
-        _activation(0, KINDS[kind], x.reshape(-1), out.reshape(-1))
-    else:
-        _activation_all(-(-x.size // CHUNK), KINDS[kind], x.reshape(-1), out.reshape(-1))
-    return out
+def activation(kind: str, x: Array, *numbers: float) -> Array:
+    """The activation `kind`, one of NAMES, of floats in any shape.
 
-
-def activation_grad(kind: str, grad: Array, x: Array) -> Array:
-    """The gradient of the input `x` of an activation ("silu", "gelu", "gelu_tanh") in float32, in any shape."""
-    grad, x = np.ascontiguousarray(grad).reshape(grad.shape), np.ascontiguousarray(x)
-    out = empty(grad.shape, grad.dtype)
-    if grad.size <= CHUNK:
-        _activation_grad(0, KINDS[kind], grad.reshape(-1), x.reshape(-1), out.reshape(-1))
-    else:
-        _activation_grad_all(-(-grad.size // CHUNK), KINDS[kind], grad.reshape(-1), x.reshape(-1), out.reshape(-1))
-    return out
-
-
-@kernel
-def _sigmoid(x):
-    return 1.0 / (1.0 + quick_exp(-x))
-
-
-@kernel
-def _normal(x, bell):
-    """The normal distribution of x, given exp(-x * x / 2).
-
-    erfc(z) exp(z * z) / t is a polynomial of t = 2 / (2 + z): a fit at Chebyshev's nodes, 3e-8 of relative error.
+    `numbers` are softplus' beta, threshold and 0; elu's factors of x above 0 and of e ** (slope x) - 1 below, and its
+    slope, which is positive.
     """
-    t = 2.0 / (2.0 + abs(x) * INV_ROOT_2)
-    p = 0.0453513366235701
-    p = p * t - 0.245580036275335
-    p = p * t + 0.5168995401022985
-    p = p * t - 0.4824747605145184
-    p = p * t + 0.1518851796289982
-    p = p * t - 0.06795827531374868
-    p = p * t + 0.0958271993931922
-    p = p * t + 0.17494859631541002
-    p = p * t + 0.24691356121779123
-    p = p * t + 0.2820928673346307
-    p = p * t + 0.282094799651273
-    tail = 0.5 * bell * t * p
-    return tail if x < 0 else 1.0 - tail
+    out = empty(x.shape, x.dtype)
+    given = np.array(numbers, x.dtype) if numbers else NO_NUMBERS[x.dtype.char]
+    over_chunks(_activation, _activation_all, x.size, KINDS[kind], flat(x), given, out.reshape(-1))
+    return out
 
 
-@kernel
-def _activation(chunk, kind, x, out):
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    x, out = x[part], out[part]
+def activation_grad(kind: str, grad: Array, x: Array, *numbers: float) -> Array:
+    """The gradient of an activation's input `x`, in any shape; of sigmoid and tanh, `x` is the output instead."""
+    out = empty(grad.shape, grad.dtype)
+    given = np.array(numbers, x.dtype) if numbers else NO_NUMBERS[x.dtype.char]
+    over_chunks(_slope, _slope_all, x.size, KINDS[kind], flat(x), flat(grad), given, out.reshape(-1))
+    return out
+
+
+@exact_kernel
+def _activation(first, count, kind, x, numbers, out):
+    x, out = x[first : first + count], out[first : first + count]
+    zero, one, two = x.dtype.type(0), x.dtype.type(1), x.dtype.type(2)
+    a, b, c = numbers[0], numbers[1], numbers[2]
     if kind == SIGMOID:
         for i in range(x.size):
-            out[i] = _sigmoid(np.float64(x[i]))
+            out[i] = one / (one + exp(-x[i]))
     elif kind == SILU:
         for i in range(x.size):
-            value = np.float64(x[i])
-            out[i] = value * _sigmoid(value)
+            out[i] = x[i] / (one + exp(-x[i]))
     elif kind == GELU:
         for i in range(x.size):
+            tail, _ = normal_tail(x[i])
+            out[i] = x[i] * (tail if x[i] < zero else one - tail)
+    elif kind == GELU_TANH:
+        for i in range(x.size):
             value = np.float64(x[i])
-            out[i] = value * _normal(value, quick_exp(-0.5 * value * value))
+            out[i] = x[i] / (one + exp_as(zero, -ROOT_8_PI * (value + CUBE * value * value * value)))
     elif kind == LOG_SIGMOID:
         for i in range(x.size):
-            value = np.float64(x[i])
-            least = 0.0 if value > 0 else value  # written so that NaN stays
-            out[i] = least - quick_log_plus_one(quick_exp(-abs(value)))
-    else:
+            out[i] = (zero if x[i] > zero else x[i]) - log_plus_one(exp(-abs(x[i])))  # written so that NaN stays
+    elif kind == EXP:
         for i in range(x.size):
-            value = np.float64(x[i])
-            out[i] = value * _sigmoid(ROOT_8_PI * (value + CUBE * value * value * value))
+            out[i] = exp(x[i])
+    elif kind == TANH:
+        for i in range(x.size):
+            out[i] = tanh(x[i])
+    elif kind == SOFTPLUS:
+        inverse = one / a
+        for i in range(x.size):
+            power = x[i] * a
+            curve = (zero if power < zero else power) + log_plus_one(exp(-abs(power)))
+            out[i] = x[i] if power > b else curve * inverse
+    elif kind == ELU:
+        for i in range(x.size):
+            out[i] = x[i] * a if x[i] > zero else exp_minus_one(x[i] * c) * b
+    elif kind == MISH:
+        top = x.dtype.type(40)  # tanh(softplus) is e (e + 2) / (e (e + 2) + 2), and 1 long before
+        for i in range(x.size):
+            power = exp(top if x[i] > top else x[i])
+            power = power * (power + two)
+            out[i] = x[i] * (power / (power + two))
+    else:
+        three, six, sixth = x.dtype.type(3), x.dtype.type(6), x.dtype.type(1 / 6)
+        for i in range(x.size):
+            gate = x[i] + three
+            gate = zero if gate < zero else gate
+            out[i] = x[i] * ((six if gate > six else gate) * sixth)
 
 
 @parallel_kernel
-def _activation_all(chunks, kind, x, out):
+def _activation_all(chunks, kind, x, numbers, out):
     for chunk in prange(chunks):
-        _activation(np.int64(chunk), kind, x, out)
+        _activation(np.int64(chunk) * CHUNK, CHUNK, kind, x, numbers, out)
 
 
-@kernel
-def _activation_grad(chunk, kind, grad, x, out):
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    grad, x, out = grad[part], x[part], out[part]
-    if kind == SILU:
+@exact_kernel
+def _slope(first, count, kind, x, grad, numbers, out):
+    x, grad, out = x[first : first + count], grad[first : first + count], out[first : first + count]
+    zero, one, two = x.dtype.type(0), x.dtype.type(1), x.dtype.type(2)
+    a, b, c = numbers[0], numbers[1], numbers[2]
+    if kind == SIGMOID:
         for i in range(x.size):
-            value = np.float64(x[i])
-            share = _sigmoid(value)
-            out[i] = np.float64(grad[i]) * share * (1.0 + value * (1.0 - share))
+            out[i] = grad[i] * (x[i] * (one - x[i]))
+    elif kind == TANH:
+        for i in range(x.size):
+            out[i] = grad[i] * (one - x[i] * x[i])
+    elif kind == SILU:
+        for i in range(x.size):
+            low = exp(-abs(x[i]))  # of sigmoid(x) and sigmoid(-x) both have all their digits: 1 - the other has not
+            most = one / (one + low)
+            least = low * most
+            out[i] = grad[i] * ((least if x[i] < zero else most) + x[i] * least * most)
     elif kind == GELU:
+        scale = x.dtype.type(INV_ROOT_TAU)
+        for i in range(x.size):
+            tail, bell = normal_tail(x[i])
+            out[i] = grad[i] * ((tail if x[i] < zero else one - tail) + x[i] * bell * scale)
+    elif kind == GELU_TANH:
+        lift, curve = x.dtype.type(ROOT_8_PI), x.dtype.type(3 * CUBE * ROOT_8_PI)
         for i in range(x.size):
             value = np.float64(x[i])
-            bell = quick_exp(-0.5 * value * value)
-            out[i] = np.float64(grad[i]) * (_normal(value, bell) + value * bell * INV_ROOT_TAU)
+            low = exp_as(zero, -ROOT_8_PI * abs(value + CUBE * value * value * value))
+            most = one / (one + low)
+            least = low * most
+            bend = x[i] * (lift + curve * (x[i] * x[i]))
+            out[i] = grad[i] * ((least if x[i] < zero else most) + (bend * least * most if least > zero else zero))
+    elif kind == LOG_SIGMOID:
+        for i in range(x.size):
+            out[i] = grad[i] / (one + exp(x[i]))
+    elif kind == SOFTPLUS:
+        for i in range(x.size):
+            power = x[i] * a
+            out[i] = grad[i] * (one if power > b else one / (one + exp(-power)))
+    elif kind == ELU:
+        for i in range(x.size):
+            out[i] = grad[i] * (a if x[i] > zero else exp(x[i] * c) * b * c)
+    elif kind == MISH:
+        top = x.dtype.type(40)
+        for i in range(x.size):
+            power = exp(top if x[i] > top else x[i])
+            rise = power * (power + two)
+            left = one / (rise + two)
+            share = rise * left
+            out[i] = grad[i] * (share + x[i] * (two * left * (one + share)) * (power / (one + power)))
     else:
+        three, third, half = x.dtype.type(3), x.dtype.type(1 / 3), x.dtype.type(0.5)
         for i in range(x.size):
-            value = np.float64(x[i])
-            share = _sigmoid(ROOT_8_PI * (value + CUBE * value * value * value))
-            slope = ROOT_8_PI * (1.0 + 3.0 * CUBE * value * value)
-            out[i] = np.float64(grad[i]) * share * (1.0 + value * (1.0 - share) * slope)
+            inside = x[i] * third + half
+            inside = one if x[i] >= three else inside
+            out[i] = grad[i] * (zero if x[i] <= -three else inside)
 
 
 @parallel_kernel
-def _activation_grad_all(chunks, kind, grad, x, out):
+def _slope_all(chunks, kind, x, grad, numbers, out):
     for chunk in prange(chunks):
-        _activation_grad(np.int64(chunk), kind, grad, x, out)
+        _slope(np.int64(chunk) * CHUNK, CHUNK, kind, x, grad, numbers, out)

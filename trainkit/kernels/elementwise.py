@@ -1,95 +1,131 @@
-"""Maps over all elements that are not a numpy ufunc, or that numpy runs on one thread only."""
+"""Maps over all elements that are not a numpy ufunc, or that numpy runs on one thread and in fresh memory only."""
+
+from typing import Any
 
 import numpy as np
 from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, kernel, parallel_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.norm import scale_runs
 
-__all__ = ["CHUNK", "dropout", "leaky", "relu", "relu_grad"]
+__all__ = ["CHUNK", "combine", "dropout", "flat", "leaky", "over_chunks", "relu", "relu_grad"]
 
 FEW = 1 << 10  # elements up to which numpy is quicker than the call of a kernel
 ZERO = {"f": np.zeros((), "f"), "d": np.zeros((), "d")}  # an array: numpy is slow to make one of a number
 CHUNK = 1 << 15  # elements a task; one chunk or less runs on the calling thread, where a launch would cost more
+
+RELU, RELU_GRAD, LEAKY, ADD, SUB, MUL, ADD_NUMBER, MUL_NUMBER = range(8)
+PAIRS = {"add": ADD, "sub": SUB, "mul": MUL}
+UFUNCS = {"add": np.add, "sub": np.subtract, "mul": np.multiply}
+LONG = 32  # elements of a run that are worth a loop
+LARGEST = 1e38  # of the numbers that a kernel takes: they fit each dtype
 
 
 def relu(x: Array) -> Array:
     """max(x, 0), of any shape; NaN stays NaN."""
     if x.size <= FEW:
         return np.asarray(np.maximum(x, ZERO[x.dtype.char]))
-    x = np.ascontiguousarray(x).reshape(x.shape)
-    out = empty(x.shape, x.dtype)
-    if x.size <= CHUNK:
-        _relu(0, x.reshape(-1), out.reshape(-1))
-    else:
-        _relu_all(-(-x.size // CHUNK), x.reshape(-1), out.reshape(-1))
-    return out
-
-
-@kernel
-def _relu(chunk, x, out):
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    x, out = x[part], out[part]  # LLVM vectorises a loop from 0, where no index can be negative
-    for i in range(x.size):
-        out[i] = x.dtype.type(0) if x[i] <= 0 else x[i]
-
-
-@parallel_kernel
-def _relu_all(chunks, x, out):
-    for chunk in prange(chunks):
-        _relu(np.int64(chunk), x, out)
+    return _mapped(RELU, x, x, 0.0)
 
 
 def relu_grad(grad: Array, out: Array) -> Array:
     """The gradient of `relu`'s input: grad where its output `out` is not 0 or less, else 0."""
-    grad, out = np.ascontiguousarray(grad).reshape(grad.shape), np.ascontiguousarray(out)
-    grad_x = empty(grad.shape, grad.dtype)
-    if grad.size <= CHUNK:
-        _relu_grad(0, grad.reshape(-1), out.reshape(-1), grad_x.reshape(-1))
-    else:
-        _relu_grad_all(-(-grad.size // CHUNK), grad.reshape(-1), out.reshape(-1), grad_x.reshape(-1))
-    return grad_x
-
-
-@kernel
-def _relu_grad(chunk, grad, out, grad_x):
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    grad, out, grad_x = grad[part], out[part], grad_x[part]
-    for i in range(grad.size):
-        grad_x[i] = grad.dtype.type(0) if out[i] <= 0 else grad[i]
-
-
-@parallel_kernel
-def _relu_grad_all(chunks, grad, out, grad_x):
-    for chunk in prange(chunks):
-        _relu_grad(np.int64(chunk), grad, out, grad_x)
+    return _mapped(RELU_GRAD, grad, out, 0.0)
 
 
 def leaky(values: Array, x: Array, slope: float) -> Array:
     """`values` where x is positive, else times `slope`: leaky relu of x itself, its gradient of what came back."""
-    values, x = np.ascontiguousarray(values).reshape(values.shape), np.ascontiguousarray(x)
-    out = empty(values.shape, values.dtype)
-    parts = values.reshape(-1), x.reshape(-1), values.dtype.type(slope), out.reshape(-1)
-    if x.size <= CHUNK:
-        _leaky(0, *parts)
-    else:
-        _leaky_all(-(-x.size // CHUNK), *parts)
+    return _mapped(LEAKY, values, x, slope)
+
+
+def combine(name: str, x: Array, y: Any, into: Array | None = None) -> Array:
+    """The sum, difference or product ("add", "sub", "mul") of an array and an array or number, as numpy's.
+
+    Floats of one shape, or with a number, are the kernel's; all else numpy does. `into` takes the result.
+    """
+    ufunc = UFUNCS[name]
+    if x.dtype.char in "fd" and x.flags.c_contiguous:
+        number = type(y) is float or type(y) is int
+        same = type(y) is np.ndarray and y.shape == x.shape and y.dtype == x.dtype and y.flags.c_contiguous
+        if (same or number) and get_num_threads() == 1:
+            out: Array = ufunc(x, y, out=empty(x.shape, x.dtype) if into is None else into)
+            return out
+        if same:
+            return _mapped(PAIRS[name], x, y, 0.0, into)
+        if number and -LARGEST < y < LARGEST:
+            kind = MUL_NUMBER if name == "mul" else ADD_NUMBER
+            return _mapped(kind, x, x, -y if name == "sub" else y, into)
+        if name == "mul" and type(y) is np.ndarray and y.dtype == x.dtype and into is None and _is_columns(x, y):
+            return scale_runs(x, y)
+    return np.asarray(ufunc(x, y) if into is None else ufunc(x, y, out=into))
+
+
+def _is_columns(x: Array, y: Array) -> bool:
+    """Tell whether y has one number for each long run of x: channels of planes."""
+    dims = y.ndim
+    while dims and y.shape[dims - 1] == 1:
+        dims -= 1
+    return y.ndim == x.ndim and dims > 0 and y.shape[:dims] == x.shape[:dims] and x.size >= LONG * y.size > 0
+
+
+def _mapped(kind: int, x: Array, y: Array, number: float, out: Array | None = None) -> Array:
+    if out is None:
+        out = empty(x.shape, x.dtype)
+    over_chunks(_map, _map_all, x.size, kind, flat(x), flat(y), x.dtype.type(number), out.reshape(-1))
     return out
 
 
-@kernel
-def _leaky(chunk, values, x, slope, out):
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    values, x, out = values[part], x[part], out[part]
-    one = values.dtype.type(1)
-    for i in range(x.size):
-        out[i] = values[i] * (one if x[i] > 0 else slope)  # LLVM vectorises a choice of numbers, not one of products
+def flat(x: Array) -> Array:
+    """The elements of an array in their order, without a copy where they lie so."""
+    return (x if x.flags.c_contiguous else np.ascontiguousarray(x)).reshape(-1)
+
+
+def over_chunks(serial: Any, parallel: Any, size: int, *args: Any) -> None:
+    """Run `parallel(chunks, *args)` over so many elements, or at once `serial(first, count, *args)`.
+
+    Where an element's result does not depend on its neighbours, it does not on the cut either.
+    """
+    if size <= CHUNK or get_num_threads() == 1:
+        serial(0, size, *args)
+    else:
+        parallel(-(-size // CHUNK), *args)
+
+
+@exact_kernel
+def _map(first, count, kind, x, y, number, out):
+    x, y, out = x[first : first + count], y[first : first + count], out[first : first + count]
+    zero, one = x.dtype.type(0), x.dtype.type(1)  # LLVM vectorises a loop from 0, where no index can be negative
+    if kind == RELU:
+        for i in range(x.size):
+            out[i] = zero if x[i] <= zero else x[i]
+    elif kind == RELU_GRAD:
+        for i in range(x.size):
+            out[i] = zero if y[i] <= zero else x[i]
+    elif kind == LEAKY:
+        for i in range(x.size):
+            out[i] = x[i] * (one if y[i] > zero else number)  # vectorised is a choice of numbers, not one of products
+    elif kind == ADD:
+        for i in range(x.size):
+            out[i] = x[i] + y[i]
+    elif kind == SUB:
+        for i in range(x.size):
+            out[i] = x[i] - y[i]
+    elif kind == MUL:
+        for i in range(x.size):
+            out[i] = x[i] * y[i]
+    elif kind == ADD_NUMBER:
+        for i in range(x.size):
+            out[i] = x[i] + number
+    else:
+        for i in range(x.size):
+            out[i] = x[i] * number
 
 
 @parallel_kernel
-def _leaky_all(chunks, values, x, slope, out):
+def _map_all(chunks, kind, x, y, number, out):
     for chunk in prange(chunks):
-        _leaky(np.int64(chunk), values, x, slope, out)
+        _map(np.int64(chunk) * CHUNK, CHUNK, kind, x, y, number, out)
 
 
 def dropout(x: Array, probability: float, seed: int) -> Array:
@@ -99,25 +135,20 @@ def dropout(x: Array, probability: float, seed: int) -> Array:
     gradient is the same function of grad. The bits are SplitMix64's (Steele, Lea, Flood 2014), a counter
     instead of a state.
     """
-    x = np.ascontiguousarray(x).reshape(x.shape)
     out = empty(x.shape, x.dtype)
     threshold = np.uint64(round(probability * 2**32))
     scale = x.dtype.type(1 / (1 - probability) if probability < 1 else 0)
     start = np.uint64(seed % 2**64)
-    if x.size <= CHUNK:
-        _dropout(0, x.reshape(-1), threshold, scale, start, out.reshape(-1))
-    else:
-        _dropout_all(-(-x.size // CHUNK), x.reshape(-1), threshold, scale, start, out.reshape(-1))
+    over_chunks(_dropout, _dropout_all, x.size, flat(x), threshold, scale, start, out.reshape(-1))
     return out
 
 
 @kernel
-def _dropout(chunk, x, threshold, scale, seed, out):
+def _dropout(first, count, x, threshold, scale, seed, out):
     key = _mixed(seed)  # neighbouring seeds must not give shifted copies of one mask
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    x, out = x[part], out[part]
+    x, out = x[first : first + count], out[first : first + count]
     for i in range(x.size):
-        bits = _mixed(key + np.uint64(chunk * CHUNK + i) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+        bits = _mixed(key + np.uint64(first + i) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
         out[i] = x[i] * (scale if bits >= threshold else x.dtype.type(0))
 
 
@@ -131,4 +162,4 @@ def _mixed(state):
 @parallel_kernel
 def _dropout_all(chunks, x, threshold, scale, seed, out):
     for chunk in prange(chunks):
-        _dropout(np.int64(chunk), x, threshold, scale, seed, out)
+        _dropout(np.int64(chunk) * CHUNK, CHUNK, x, threshold, scale, seed, out)

@@ -6,7 +6,7 @@ import os
 import site
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "KERNELS",
     "Array",
     "compile_counts",
+    "exact_kernel",
     "get_num_threads",
     "kernel",
     "launch_layer",
@@ -43,6 +44,11 @@ def kernel(function: Callable[..., Any]) -> Any:
     return _entered(function, _compiled(function, parallel=False))
 
 
+def exact_kernel(function: Callable[..., Any]) -> Any:
+    """Compiles like `kernel`, but each sum and quotient is as it is written, for the sake of its last digits."""
+    return _entered(function, _compiled(function, parallel=False, fast={"contract"}))
+
+
 def parallel_kernel(function: Callable[..., Any]) -> Any:
     """Compiles a `prange` over tasks. Its body should be one call of a `@kernel`: that compiles quickest.
 
@@ -56,8 +62,8 @@ def _entered(function: Callable[..., Any], made: Any) -> Any:
     return made
 
 
-def _compiled(function: Callable[..., Any], parallel: bool) -> Any:
-    dispatcher: Any = numba.njit(nogil=True, fastmath=FAST, error_model="numpy", parallel=parallel)(function)
+def _compiled(function: Callable[..., Any], parallel: bool, fast: Collection[str] = FAST) -> Any:
+    dispatcher: Any = numba.njit(nogil=True, fastmath=set(fast), error_model="numpy", parallel=parallel)(function)
     dispatcher._cache = KernelCache(function)
     return dispatcher
 

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy along the rows of a matrix, each shifted by its maximum and summed in float64.
+"""Softmax and cross-entropy along the rows of a matrix, each shifted by its maximum; sums are float64.
 
 And the cross-entropy of single logits against probabilities.
 """
@@ -6,9 +6,9 @@ And the cross-entropy of single logits against probabilities.
 import numpy as np
 from numba import prange
 
-from trainkit.kernels.elementwise import CHUNK
-from trainkit.kernels.exponential import quick_exp, quick_log_plus_one
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.elementwise import CHUNK, over_chunks
+from trainkit.kernels.exponential import exp, largest, log_plus_one
+from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
 __all__ = [
@@ -34,7 +34,7 @@ def cross_entropy(logits: Array, target: Array) -> tuple[Array, Array]:
     """
     logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, dtype=np.int64)
     losses, log_sum_exp = np.empty(len(logits), logits.dtype), np.empty(len(logits))
-    chunks, parts = _chunks(logits), (logits, target, losses, log_sum_exp, logits.dtype == np.float32)
+    chunks, parts = _chunks(logits), (logits, target, losses, log_sum_exp)
     if chunks == 1:
         _cross_entropy(0, 1, *parts)
     else:
@@ -47,7 +47,7 @@ def cross_entropy_grad(grad: Array, logits: Array, log_sum_exp: Array, target: A
     logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, dtype=np.int64)
     grad, log_sum_exp = np.ascontiguousarray(grad), np.ascontiguousarray(log_sum_exp, dtype=np.float64)
     out = empty(logits.shape, logits.dtype)
-    chunks, parts = _chunks(logits), (grad, logits, log_sum_exp, target, out, logits.dtype == np.float32)
+    chunks, parts = _chunks(logits), (grad, logits, log_sum_exp, target, out)
     if chunks == 1:
         _cross_entropy_grad(0, 1, *parts)
     else:
@@ -60,8 +60,8 @@ def smooth_cross_entropy(logits: Array, target: Array, weight: Array, smoothing:
     logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, dtype=np.int64)
     weight = np.ascontiguousarray(weight, dtype=np.float64)
     losses, log_sum_exp = np.empty(len(logits), logits.dtype), np.empty(len(logits))
-    chunks, quick = _chunks(logits), logits.dtype == np.float32
-    parts = (logits, target, weight, float(smoothing), losses, log_sum_exp, quick)
+    chunks = _chunks(logits)
+    parts = (logits, target, weight, float(smoothing), losses, log_sum_exp)
     if chunks == 1:
         _smooth(0, 1, *parts)
     else:
@@ -76,8 +76,8 @@ def smooth_cross_entropy_grad(
     logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, dtype=np.int64)
     grad, log_sum_exp = np.ascontiguousarray(grad), np.ascontiguousarray(log_sum_exp, dtype=np.float64)
     weight, out = np.ascontiguousarray(weight, dtype=np.float64), empty(logits.shape, logits.dtype)
-    chunks, quick = _chunks(logits), logits.dtype == np.float32
-    parts = (grad, logits, log_sum_exp, target, weight, float(smoothing), out, quick)
+    chunks = _chunks(logits)
+    parts = (grad, logits, log_sum_exp, target, weight, float(smoothing), out)
     if chunks == 1:
         _smooth_grad(0, 1, *parts)
     else:
@@ -89,11 +89,7 @@ def logistic_loss(x: Array, target: Array) -> Array:
     """-target log sigmoid(x) - (1 - target) log(1 - sigmoid(x)) of each element, in any shape."""
     x, target = np.ascontiguousarray(x).reshape(x.shape), np.ascontiguousarray(target)
     out = empty(x.shape, x.dtype)
-    parts = x.reshape(-1), target.reshape(-1), out.reshape(-1), x.dtype == np.float32
-    if x.size <= CHUNK:
-        _logistic(0, *parts)
-    else:
-        _logistic_all(-(-x.size // CHUNK), *parts)
+    over_chunks(_logistic, _logistic_all, x.size, x.reshape(-1), target.reshape(-1), out.reshape(-1))
     return out
 
 
@@ -101,11 +97,8 @@ def logistic_loss_grad(grad: Array, x: Array, target: Array) -> Array:
     """The gradient of `logistic_loss`'s input x: grad * (sigmoid(x) - target)."""
     grad, x, target = np.ascontiguousarray(grad), np.ascontiguousarray(x).reshape(x.shape), np.ascontiguousarray(target)
     out = empty(x.shape, x.dtype)
-    parts = grad.reshape(-1), x.reshape(-1), target.reshape(-1), out.reshape(-1), x.dtype == np.float32
-    if x.size <= CHUNK:
-        _logistic_grad(0, *parts)
-    else:
-        _logistic_grad_all(-(-x.size // CHUNK), *parts)
+    parts = x.reshape(-1), target.reshape(-1), grad.reshape(-1), out.reshape(-1)
+    over_chunks(_logistic_grad, _logistic_grad_all, x.size, *parts)
     return out
 
 
@@ -124,9 +117,9 @@ def _rows(x: Array, log: bool) -> Array:
     out = empty(x.shape, x.dtype)
     chunks = _chunks(x)
     if chunks == 1:
-        _softmax(0, 1, x, out, log, x.dtype == np.float32)
+        _softmax(0, 1, x, out, log)
     else:
-        _softmax_all(chunks, x, out, log, x.dtype == np.float32)
+        _softmax_all(chunks, x, out, log)
     return out
 
 
@@ -145,84 +138,71 @@ def _rows_grad(grad: Array, out: Array, log: bool) -> Array:
     grad_x = empty(grad.shape, grad.dtype)
     chunks = _chunks(grad)
     if chunks == 1:
-        _softmax_grad(0, 1, grad, out, grad_x, log, grad.dtype == np.float32)
+        _softmax_grad(0, 1, grad, out, grad_x, log)
     else:
-        _softmax_grad_all(chunks, grad, out, grad_x, log, grad.dtype == np.float32)
+        _softmax_grad_all(chunks, grad, out, grad_x, log)
     return grad_x
 
 
 def _chunks(x: Array) -> int:
-    return max(1, min(len(x), x.size // SERIAL))
+    return 1 if get_num_threads() == 1 else max(1, min(len(x), x.size // SERIAL))
 
 
 @kernel
-def _log_sum_exp(row, quick):
+def _log_sum_exp(row):
     """Its float64 value; minus infinity and NaN come out as themselves."""
-    largest = -np.inf
-    for c in range(row.size):
-        largest = row[c] if row[c] > largest else largest
-    largest = np.float64(largest)
-    if np.isinf(largest):
+    most = largest(row)
+    if np.isinf(most):
         for c in range(row.size):
-            largest = np.nan if row[c] != row[c] else largest
-        return largest
+            most = row[c] if row[c] != row[c] else most
+        return np.float64(most)
     total = 0.0
-    if quick:
-        for c in range(row.size):
-            total += quick_exp(np.float64(row[c]) - largest)
-    else:
-        for c in range(row.size):
-            total += np.exp(np.float64(row[c]) - largest)
-    return largest + np.log(total)
+    for c in range(row.size):
+        total += np.float64(exp(row[c] - most))
+    return np.float64(most) + np.log(total)
 
 
 @kernel
-def _cross_entropy(chunk, chunks, logits, target, losses, log_sum_exp, quick):
+def _cross_entropy(chunk, chunks, logits, target, losses, log_sum_exp):
     N, C = logits.shape
     for n in range(N * chunk // chunks, N * (chunk + 1) // chunks):
-        log_sum_exp[n] = _log_sum_exp(logits[n], quick)
+        log_sum_exp[n] = _log_sum_exp(logits[n])
         inside = 0 <= target[n] < C
         losses[n] = log_sum_exp[n] - np.float64(logits[n, target[n]]) if inside else 0.0
 
 
 @parallel_kernel
-def _cross_entropy_all(chunks, logits, target, losses, log_sum_exp, quick):
+def _cross_entropy_all(chunks, logits, target, losses, log_sum_exp):
     for chunk in prange(chunks):
-        _cross_entropy(np.int64(chunk), chunks, logits, target, losses, log_sum_exp, quick)
+        _cross_entropy(np.int64(chunk), chunks, logits, target, losses, log_sum_exp)
 
 
-@kernel
-def _cross_entropy_grad(chunk, chunks, grad, logits, log_sum_exp, target, out, quick):
+@exact_kernel
+def _cross_entropy_grad(chunk, chunks, grad, logits, log_sum_exp, target, out):
     N, C = logits.shape
     for n in range(N * chunk // chunks, N * (chunk + 1) // chunks):
         if not 0 <= target[n] < C:
             out[n] = 0
             continue
-        row, out_row, slope, shift = logits[n], out[n], np.float64(grad[n]), log_sum_exp[n]
-        if quick:
-            for c in range(row.size):
-                out_row[c] = slope * quick_exp(np.float64(row[c]) - shift)
-        else:
-            for c in range(row.size):
-                out_row[c] = slope * np.exp(np.float64(row[c]) - shift)
-        # In float64 until the end: in equal logits p - 1/C would else be a float32's rounding error.
-        value = np.float64(row[target[n]]) - shift
-        p = quick_exp(value) if quick else np.exp(value)
-        out_row[target[n]] = slope * (p - 1.0)
+        row, out_row, slope, shift = logits[n], out[n], grad[n], logits.dtype.type(log_sum_exp[n])
+        rest = logits.dtype.type(log_sum_exp[n] - shift)  # what the dtype leaves of the shift
+        for c in range(row.size):
+            out_row[c] = slope * exp((row[c] - shift) - rest)
+        out_row[target[n]] = np.float64(slope) * (exp(np.float64(row[target[n]]) - log_sum_exp[n]) - 1.0)
 
 
 @parallel_kernel
-def _cross_entropy_grad_all(chunks, grad, logits, log_sum_exp, target, out, quick):
+def _cross_entropy_grad_all(chunks, grad, logits, log_sum_exp, target, out):
     for chunk in prange(chunks):
-        _cross_entropy_grad(np.int64(chunk), chunks, grad, logits, log_sum_exp, target, out, quick)
+        _cross_entropy_grad(np.int64(chunk), chunks, grad, logits, log_sum_exp, target, out)
 
 
 @kernel
-def _smooth(chunk, chunks, logits, target, weight, smoothing, losses, log_sum_exp, quick):
+def _smooth(chunk, chunks, logits, target, weight, smoothing, losses, log_sum_exp):
     N, C = logits.shape
     for n in range(N * chunk // chunks, N * (chunk + 1) // chunks):
         row = logits[n]
-        shift = log_sum_exp[n] = _log_sum_exp(row, quick)
+        shift = log_sum_exp[n] = _log_sum_exp(row)
         if not 0 <= target[n] < C:
             losses[n] = 0
             continue
@@ -234,13 +214,13 @@ def _smooth(chunk, chunks, logits, target, weight, smoothing, losses, log_sum_ex
 
 
 @parallel_kernel
-def _smooth_all(chunks, logits, target, weight, smoothing, losses, log_sum_exp, quick):
+def _smooth_all(chunks, logits, target, weight, smoothing, losses, log_sum_exp):
     for chunk in prange(chunks):
-        _smooth(np.int64(chunk), chunks, logits, target, weight, smoothing, losses, log_sum_exp, quick)
+        _smooth(np.int64(chunk), chunks, logits, target, weight, smoothing, losses, log_sum_exp)
 
 
 @kernel
-def _smooth_grad(chunk, chunks, grad, logits, log_sum_exp, target, weight, smoothing, out, quick):
+def _smooth_grad(chunk, chunks, grad, logits, log_sum_exp, target, weight, smoothing, out):
     N, C = logits.shape
     share, all_weights = smoothing / C, 0.0
     for c in range(C):
@@ -252,124 +232,98 @@ def _smooth_grad(chunk, chunks, grad, logits, log_sum_exp, target, weight, smoot
         row, out_row, slope, shift = logits[n], out[n], np.float64(grad[n]), log_sum_exp[n]
         own = (1.0 - smoothing) * weight[target[n]]
         scale = own + share * all_weights
-        if quick:
-            for c in range(row.size):
-                out_row[c] = slope * (scale * quick_exp(np.float64(row[c]) - shift) - share * weight[c])
-        else:
-            for c in range(row.size):
-                out_row[c] = slope * (scale * np.exp(np.float64(row[c]) - shift) - share * weight[c])
-        value = np.float64(row[target[n]]) - shift
-        p = quick_exp(value) if quick else np.exp(value)
+        # In float64 until the end: in equal logits the difference would else be a float32's rounding error.
+        for c in range(row.size):
+            out_row[c] = slope * (scale * exp(np.float64(row[c]) - shift) - share * weight[c])
+        p = exp(np.float64(row[target[n]]) - shift)
         out_row[target[n]] = slope * (scale * p - share * weight[target[n]] - own)
 
 
 @parallel_kernel
-def _smooth_grad_all(chunks, grad, logits, log_sum_exp, target, weight, smoothing, out, quick):
+def _smooth_grad_all(chunks, grad, logits, log_sum_exp, target, weight, smoothing, out):
     for chunk in prange(chunks):
-        _smooth_grad(np.int64(chunk), chunks, grad, logits, log_sum_exp, target, weight, smoothing, out, quick)
+        _smooth_grad(np.int64(chunk), chunks, grad, logits, log_sum_exp, target, weight, smoothing, out)
 
 
-@kernel
-def _logistic(chunk, x, target, out, quick):
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    x, target, out = x[part], target[part], out[part]
-    if quick:
-        for i in range(x.size):
-            value = np.float64(x[i])
-            most = 0.0 if value < 0 else value  # written so that NaN stays
-            out[i] = (most - value * np.float64(target[i])) + quick_log_plus_one(quick_exp(-abs(value)))
-    else:
-        for i in range(x.size):
-            value = np.float64(x[i])
-            most = 0.0 if value < 0 else value
-            out[i] = (most - value * np.float64(target[i])) + np.log1p(np.exp(-abs(value)))
+@exact_kernel
+def _logistic(first, count, x, target, out):
+    zero = x.dtype.type(0)
+    x, target, out = x[first : first + count], target[first : first + count], out[first : first + count]
+    for i in range(x.size):
+        most = zero if x[i] < zero else x[i]  # written so that NaN stays
+        out[i] = (most - x[i] * target[i]) + log_plus_one(exp(-abs(x[i])))
 
 
 @parallel_kernel
-def _logistic_all(chunks, x, target, out, quick):
+def _logistic_all(chunks, x, target, out):
     for chunk in prange(chunks):
-        _logistic(np.int64(chunk), x, target, out, quick)
+        _logistic(np.int64(chunk) * CHUNK, CHUNK, x, target, out)
 
 
-@kernel
-def _logistic_grad(chunk, grad, x, target, out, quick):
-    part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
-    grad, x, target, out = grad[part], x[part], target[part], out[part]
-    if quick:
-        for i in range(x.size):
-            share = 1.0 / (1.0 + quick_exp(-np.float64(x[i])))
-            out[i] = np.float64(grad[i]) * (share - np.float64(target[i]))
-    else:
-        for i in range(x.size):
-            share = 1.0 / (1.0 + np.exp(-np.float64(x[i])))
-            out[i] = np.float64(grad[i]) * (share - np.float64(target[i]))
+@exact_kernel
+def _logistic_grad(first, count, x, target, grad, out):
+    x, target = x[first : first + count], target[first : first + count]
+    grad, out = grad[first : first + count], out[first : first + count]
+    for i in range(x.size):
+        # in float64: of a difference of numbers that are near each other a float32 leaves few digits
+        share = 1.0 / (1.0 + exp(-np.float64(x[i])))
+        out[i] = np.float64(grad[i]) * (share - np.float64(target[i]))
 
 
 @parallel_kernel
-def _logistic_grad_all(chunks, grad, x, target, out, quick):
+def _logistic_grad_all(chunks, x, target, grad, out):
     for chunk in prange(chunks):
-        _logistic_grad(np.int64(chunk), grad, x, target, out, quick)
+        _logistic_grad(np.int64(chunk) * CHUNK, CHUNK, x, target, grad, out)
 
 
 @kernel
-def _softmax(chunk, chunks, x, out, log, quick):
+def _softmax(chunk, chunks, x, out, log):
     for n in range(x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks):
         row, out_row = x[n], out[n]
-        largest = -np.inf
-        for c in range(row.size):
-            largest = row[c] if row[c] > largest else largest
-        largest = np.float64(largest)
-        if np.isinf(largest):
+        most = largest(row)
+        if np.isinf(most):
             out_row[:] = np.nan  # what inf - inf is, here and in the sum
             continue
         total = 0.0
-        if quick:
-            for c in range(row.size):
-                total += quick_exp(np.float64(row[c]) - largest)
-        else:
-            for c in range(row.size):
-                out_row[c] = np.exp(np.float64(row[c]) - largest)
-                total += out_row[c]
+        for c in range(row.size):
+            out_row[c] = exp(row[c] - most)
+            total += np.float64(out_row[c])
         if log:
-            log_total = np.log(total)
+            log_total = x.dtype.type(np.log(total))
             for c in range(row.size):
-                out_row[c] = (np.float64(row[c]) - largest) - log_total
-        elif quick:
-            for c in range(row.size):
-                out_row[c] = quick_exp(np.float64(row[c]) - largest) / total
+                out_row[c] = (row[c] - most) - log_total
         else:
+            scale = x.dtype.type(1.0 / total)
             for c in range(row.size):
-                out_row[c] /= total
+                out_row[c] *= scale
 
 
 @parallel_kernel
-def _softmax_all(chunks, x, out, log, quick):
+def _softmax_all(chunks, x, out, log):
     for chunk in prange(chunks):
-        _softmax(np.int64(chunk), chunks, x, out, log, quick)
+        _softmax(np.int64(chunk), chunks, x, out, log)
 
 
 @kernel
-def _softmax_grad(chunk, chunks, grad, out, grad_x, log, quick):
+def _softmax_grad(chunk, chunks, grad, out, grad_x, log):
     for n in range(grad.shape[0] * chunk // chunks, grad.shape[0] * (chunk + 1) // chunks):
         given, row, found = grad[n], out[n], grad_x[n]
         total = 0.0
-        if not log:
+        if log:
             for c in range(row.size):
-                total += np.float64(given[c]) * np.float64(row[c])
+                total += np.float64(given[c])
+            less = grad.dtype.type(total)
             for c in range(row.size):
-                found[c] = np.float64(row[c]) * (np.float64(given[c]) - total)
-            continue
-        for c in range(row.size):
-            total += np.float64(given[c])
-        if quick:
-            for c in range(row.size):
-                found[c] = np.float64(given[c]) - quick_exp(np.float64(row[c])) * total
+                found[c] = given[c] - exp(row[c]) * less
         else:
             for c in range(row.size):
-                found[c] = np.float64(given[c]) - np.exp(np.float64(row[c])) * total
+                total += np.float64(given[c]) * np.float64(row[c])
+            less = grad.dtype.type(total)
+            for c in range(row.size):
+                found[c] = row[c] * (given[c] - less)
 
 
 @parallel_kernel
-def _softmax_grad_all(chunks, grad, out, grad_x, log, quick):
+def _softmax_grad_all(chunks, grad, out, grad_x, log):
     for chunk in prange(chunks):
-        _softmax_grad(np.int64(chunk), chunks, grad, out, grad_x, log, quick)
+        _softmax_grad(np.int64(chunk), chunks, grad, out, grad_x, log)

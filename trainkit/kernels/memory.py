@@ -6,7 +6,6 @@ that looks at it is gone, and the next of its size class takes it from there. No
 array keeps its block alive, and views keep the array.
 """
 
-import math
 import threading
 from typing import Any, NamedTuple
 
@@ -15,12 +14,13 @@ import numpy as np
 from trainkit.errors import ArgumentError
 from trainkit.kernels.jit import Array
 
-__all__ = ["MemoryStats", "empty", "empty_cache", "memory_limit", "memory_stats"]
+__all__ = ["MemoryStats", "empty", "empty_cache", "is_owner", "memory_limit", "memory_stats"]
 
 LEAST = 1 << 18  # bytes from which on an array is pooled: below, the memory of the process serves and does not fault
 ALIGN = 64  # bytes: arrays begin on a vector's boundary
 _limit = 1 << 30
-_free: dict[int, list[Array]] = {}  # by size class, the one that was used last at the end
+_Memory = tuple[Array, int]  # and where an array begins in it
+_free: dict[int, list[_Memory]] = {}  # by size class, the one that was used last at the end
 _lock = threading.RLock()  # a finalizer may run wherever Python code does, in this thread too
 _in_use = _pooled = _peak = _hits = _misses = 0
 
@@ -50,9 +50,7 @@ class _Block:
 
     __slots__ = ("__array_interface__", "memory")
     __array_interface__: dict[str, Any]
-
-    def __init__(self, memory: Array) -> None:
-        self.memory = memory
+    memory: _Memory
 
     def __del__(self) -> None:
         _give_back(self.memory)
@@ -60,19 +58,23 @@ class _Block:
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an array whose elements are whatever was there: `numpy.empty`, from the pool where it is large."""
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
+    if type(dtype) is not np.dtype:
+        dtype = np.dtype(dtype)
+    size = dtype.itemsize
+    for length in shape:
+        size *= length
     if size < LEAST:
         return np.empty(shape, dtype)
-    block = _Block(_take(_size_class(size)))
-    start = block.memory.ctypes.data
-    block.__array_interface__ = {
-        "data": (start + -start % ALIGN, False),
-        "shape": shape,
-        "typestr": dtype.str,
-        "version": 3,
-    }
+    block = _Block()
+    block.memory = memory = _take(_size_class(size))
+    block.__array_interface__ = {"data": (memory[1], False), "shape": shape, "typestr": dtype.str, "version": 3}
     return np.asarray(block)
+
+
+def is_owner(value: Any) -> bool:
+    """Tell whether a value is an array with memory of its own, from the pool or not, and no view of another."""
+    base: Any = getattr(value, "base", value)
+    return base is None or type(base) is _Block
 
 
 def _size_class(size: int) -> int:
@@ -81,7 +83,7 @@ def _size_class(size: int) -> int:
     return -(-size // step) * step
 
 
-def _take(size: int) -> Array:
+def _take(size: int) -> _Memory:
     global _in_use, _pooled, _peak, _hits, _misses
     with _lock:
         _in_use += size
@@ -95,12 +97,14 @@ def _take(size: int) -> Array:
             return memory
         _misses += 1
         _peak = max(_peak, _in_use + _pooled)
-    return np.empty(size + ALIGN, np.uint8)
+    fresh = np.empty(size + ALIGN, np.uint8)
+    start: int = fresh.ctypes.data
+    return fresh, start + -start % ALIGN
 
 
-def _give_back(memory: Array) -> None:
+def _give_back(memory: _Memory) -> None:
     global _in_use, _pooled
-    size = memory.size - ALIGN
+    size = memory[0].size - ALIGN
     with _lock:
         _in_use -= size
         if size > _limit:

@@ -11,7 +11,7 @@ from numba import prange
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
-__all__ = ["batch_norm", "batch_norm_apply", "batch_norm_grad"]
+__all__ = ["batch_norm", "batch_norm_apply", "batch_norm_grad", "scale_runs"]
 
 TASK = 1 << 13  # elements of a task, at least
 WIDTH = 16  # columns of (N, C) that one task has, at least: a line of the cache
@@ -43,6 +43,15 @@ def batch_norm_apply(x: Array, mean: Array, inv_std: Array, weight: Array | None
         plain = _plain(x)
         rows = len(plain) if plain.ndim == 2 else len(plain) * plain.shape[1]
         _launch(_apply, _apply_all, rows, plain, *_doubles(mean, inv_std), *factors, _plain(out))
+    return out
+
+
+def scale_runs(x: Array, factors: Array) -> Array:
+    """Multiply each run of x.size / factors.size elements of x with its factor."""
+    x, count = np.ascontiguousarray(x), factors.size
+    out, plain = empty(x.shape, x.dtype), (1, count, -1)
+    given = np.zeros(count), np.ones(count), np.ascontiguousarray(factors).reshape(-1), np.zeros(count, x.dtype)
+    _launch(_apply, _apply_all, count, x.reshape(plain), *given, out.reshape(plain))
     return out
 
 

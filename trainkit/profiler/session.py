@@ -23,7 +23,7 @@ class profile:  # noqa: N801 -- PyTorch's name
 
     While it runs, timed functions stand in the places of those that do the work; it ends by putting back what was
     there, whatever happened within. The timing takes some microseconds an event, which belong to no self time. Kernels
-    are recorded where they are handed to threads; on small arrays the calling thread works, in the op's own time.
+    are recorded where they are handed to threads; what the calling thread does alone is in the op's own time.
 
     Args:
         record_shapes: note the shapes of the arguments.

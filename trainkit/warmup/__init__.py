@@ -3,6 +3,6 @@
 `rows.py` is the table of the calls; a test compares what they compile with the kernels that there are.
 """
 
-from trainkit.warmup.rows import ROWS, Row
+from trainkit.warmup.rows import ROWS, Row, run_row
 
-__all__ = ["ROWS", "Row"]
+__all__ = ["ROWS", "Row", "run_row"]

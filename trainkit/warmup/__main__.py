@@ -5,13 +5,12 @@ import os
 import sys
 import time
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from trainkit.kernels import cache_info
 from trainkit.kernels.jit import compile_counts
 from trainkit.random import fork_rng
-from trainkit.warmup.rows import ROWS
+from trainkit.warmup.rows import ROWS, run_row
 
 __all__ = ["main"]
 
@@ -50,14 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(dtypes: list[str]) -> None:
     quiet = os.environ.get("TRAINKIT_QUIET")
     os.environ["TRAINKIT_QUIET"] = "1"  # one line is enough
-    calls = [(name, function, dtype) for dtype in dtypes for name, function in ROWS.items()]
+    calls = [(name, dtype) for dtype in dtypes for name in ROWS]
     form = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
     interval = 0.1 if sys.stderr is not None and sys.stderr.isatty() else 10.0
     try:
         with fork_rng(), tqdm(calls, "compiling", bar_format=form, mininterval=interval) as bar:
-            for name, function, dtype in bar:
+            for name, dtype in bar:
                 bar.set_postfix_str(f"{name}, {dtype}", refresh=interval < 1)
-                function(np.dtype(dtype))
+                run_row(name, dtype)
     finally:
         del os.environ["TRAINKIT_QUIET"]
         if quiet is not None:

@@ -10,12 +10,25 @@ from trainkit import optim
 from trainkit.autograd import Tensor, from_numpy, grad, no_grad, tensor
 from trainkit.autograd.functions.choose import where
 from trainkit.autograd.functions.scattering import masked_fill
+from trainkit.kernels import get_num_threads, set_num_threads
 
-__all__ = ["ROWS", "Row"]
+__all__ = ["ROWS", "Row", "run_row"]
 
 Row = Callable[[Any], None]
 ROWS: dict[str, Row] = {}
 """Every row by its name: a function of the dtype."""
+
+
+def run_row(name: str, dtype: str) -> None:
+    """Run a row on all threads and on one, where other kernels may be chosen; the number of threads stays."""
+    threads = get_num_threads()
+    try:
+        for count in (1 << 16, 1):  # more than there are means all
+            set_num_threads(count)
+            ROWS[name](np.dtype(dtype))
+    finally:
+        set_num_threads(threads)
+
 
 FEW, MANY = 3_000, 70_000  # elements for one thread, and for several
 
@@ -73,9 +86,9 @@ def _choices(real: Any) -> None:
 
 @_row
 def _sums(real: Any) -> None:
-    for shape in ((50, 60), (300, 400), (3, 90_000), (90_000, 3), (20, 30, 200)):
+    for shape in ((50, 60), (20, 30, 40), (300, 400), (3, 90_000), (90_000, 3), (20, 30, 200)):
         x = _numbers(real, *shape)
-        _back(x.sum(), x.sum(0), x.sum(-1), x.transpose(0, -1).sum(0))
+        _back(x.sum(), x.sum(0), x.sum(1), x.sum(-1), x.transpose(0, -1).sum(0))
 
 
 @_row
@@ -85,7 +98,7 @@ def _scans(real: Any) -> None:
 
 @_row
 def _matrix_products(real: Any) -> None:
-    for m, k, n in ((70, 80, 90), (200, 210, 220), (1, 900, 700)):
+    for m, k, n in ((70, 80, 90), (200, 210, 220), (1, 900, 700), (1, 1000, 1100)):
         a, b, transposed = _numbers(real, m, k), _numbers(real, k, n), _numbers(real, n, k)
         _back(a @ b, a @ transposed.T, F.linear(a, transposed, _numbers(real, n)), F.linear(a, transposed))
     _back(_numbers(real, 8, 64, 65) @ _numbers(real, 8, 65, 66), _numbers(real, 20_000) @ _numbers(real, 20_000))

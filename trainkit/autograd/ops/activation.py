@@ -11,6 +11,7 @@ from trainkit.autograd.dtypes import bool_
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.choose import where
 from trainkit.autograd.ops.exponential import exp, floating
+from trainkit.autograd.ops.large import is_large, is_plain
 from trainkit.autograd.ops.trigonometry import tanh
 from trainkit.errors import DTypeError
 
@@ -43,27 +44,30 @@ def _in_float32(function: Callable[..., Any], *arrays: Any) -> Any:
         return function(*[array.astype(np.float32) for array in arrays]).astype(np.float16)
 
 
+def _activated(kind: str, x: Any, *numbers: float) -> Any:
+    if x.dtype == np.float16:
+        return _in_float32(lambda wide: kernels.activation(kind, wide, *numbers), x)
+    return kernels.activation(kind, x, *numbers)
+
+
+def _slope(kind: str, grad: Any, x: Any) -> Any:
+    if x.dtype == np.float16:
+        return _in_float32(lambda wide, at: kernels.activation_grad(kind, wide, at), grad, x)
+    return kernels.activation_grad(kind, grad, x)
+
+
 @op
 def sigmoid(ctx: Any, x: Any) -> Any:
     """The logistic function of each element, 1 / (1 + exp(-x))."""
-    out = _sigmoid(floating(x))
+    out = _activated("sigmoid", floating(x))
     ctx.save(out)
     return out
-
-
-def _sigmoid(x: Any) -> Any:
-    if x.dtype == np.float32:
-        return kernels.activation("sigmoid", x)
-    if x.dtype == np.float16:
-        return _in_float32(_sigmoid, x)
-    with np.errstate(all="ignore"):  # an infinity below makes the 0 that is right
-        return 1 / (1 + np.exp(-x))
 
 
 @sigmoid.backward
 def _(ctx: Any, grad: Any) -> Any:
     (out,) = ctx.saved
-    return grad * (out * (1.0 - out))
+    return kernels.activation_grad("sigmoid", grad, out) if is_large(grad) else grad * (out * (1.0 - out))
 
 
 @op
@@ -170,16 +174,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def silu(ctx: Any, x: Any) -> Any:
     """Each element times its sigmoid."""
     ctx.save(x)
-    return _silu(x)
-
-
-def _silu(x: Any) -> Any:
-    if x.dtype == np.float32:
-        return kernels.activation("silu", x)
-    if x.dtype == np.float16:
-        return _in_float32(_silu, x)
-    with np.errstate(all="ignore"):
-        return x * _sigmoid(x)
+    return _activated("silu", x)
 
 
 @silu.backward
@@ -191,17 +186,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def silu_grad(ctx: Any, grad: Any, x: Any) -> Any:
     """The gradient of silu's input `x`."""
     ctx.save(grad, x)
-    return _silu_grad(grad, x)
-
-
-def _silu_grad(grad: Any, x: Any) -> Any:
-    if x.dtype == np.float32:
-        return kernels.activation_grad("silu", grad, x)
-    if x.dtype == np.float16:
-        return _in_float32(_silu_grad, grad, x)
-    with np.errstate(all="ignore"):
-        share = _sigmoid(x)
-        return grad * (share * (1 + x * (1 - share)))
+    return _slope("silu", grad, x)
 
 
 @silu_grad.backward
@@ -219,17 +204,7 @@ def gelu(ctx: Any, x: Any, approximate: bool) -> Any:
     Source: Hendrycks and Gimpel, 2016, https://arxiv.org/abs/1606.08415.
     """
     ctx.save(x, approximate)
-    return _gelu(x, approximate)
-
-
-def _gelu(x: Any, approximate: bool) -> Any:
-    if x.dtype == np.float32:
-        return kernels.activation("gelu_tanh" if approximate else "gelu", x)
-    if x.dtype == np.float16:
-        return _in_float32(lambda wide: _gelu(wide, approximate), x)
-    with np.errstate(all="ignore"):
-        # (1 + tanh(u)) / 2 is sigmoid(2 u), which is precise where that is tiny
-        return x * (_sigmoid(ROOT_8_PI * (x + CUBE * x**3)) if approximate else kernels.special("ndtr", x))
+    return _activated("gelu_tanh" if approximate else "gelu", x)
 
 
 @gelu.backward
@@ -241,19 +216,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def gelu_grad(ctx: Any, grad: Any, x: Any, approximate: bool) -> Any:
     """The gradient of gelu's input `x`."""
     ctx.save(grad, x, approximate)
-    return _gelu_grad(grad, x, approximate)
-
-
-def _gelu_grad(grad: Any, x: Any, approximate: bool) -> Any:
-    if x.dtype == np.float32:
-        return kernels.activation_grad("gelu_tanh" if approximate else "gelu", grad, x)
-    if x.dtype == np.float16:
-        return _in_float32(lambda wide, at: _gelu_grad(wide, at, approximate), grad, x)
-    with np.errstate(all="ignore"):
-        if approximate:
-            share = _sigmoid(ROOT_8_PI * (x + CUBE * x**3))
-            return grad * (share * (1 + x * (1 - share) * (ROOT_8_PI * (1 + 3 * CUBE * x * x))))
-        return grad * (kernels.special("ndtr", x) + x * (INV_ROOT_TAU * np.exp(-0.5 * x * x)))
+    return _slope("gelu_tanh" if approximate else "gelu", grad, x)
 
 
 @gelu_grad.backward
@@ -272,20 +235,14 @@ def _(ctx: Any, outer: Any) -> Any:
 def softplus(ctx: Any, x: Any, beta: float, threshold: float) -> Any:
     """log(1 + exp(beta x)) / beta of each element: a smooth relu; beyond `threshold` for beta x the element itself."""
     ctx.save(x, beta, threshold)
-    return _softplus(x, beta, threshold)
-
-
-def _softplus(x: Any, beta: float, threshold: float) -> Any:
-    if x.dtype == np.float16:
-        return _in_float32(lambda wide: _softplus(wide, beta, threshold), x)
-    with np.errstate(all="ignore"):
-        power = x * beta
-        return np.where(power > threshold, x, np.log1p(np.exp(power)) / beta)
+    return _activated("softplus", x, beta, threshold, 0.0)
 
 
 @softplus.backward
 def _(ctx: Any, grad: Any) -> Any:
     x, beta, threshold = ctx.saved
+    if is_plain(grad):
+        return kernels.activation_grad("softplus", grad, x, beta, threshold, 0.0)
     power = x * beta
     return grad * where(power > threshold, 1.0, sigmoid(power))
 
@@ -294,41 +251,27 @@ def _(ctx: Any, grad: Any) -> Any:
 def logsigmoid(ctx: Any, x: Any) -> Any:
     """The logarithm of the sigmoid of each element, where that itself underflows too."""
     ctx.save(x)
-    return _logsigmoid(x)
-
-
-def _logsigmoid(x: Any) -> Any:
-    if x.dtype == np.float32:
-        return kernels.activation("logsigmoid", x)
-    if x.dtype == np.float16:
-        return _in_float32(_logsigmoid, x)
-    with np.errstate(all="ignore"):
-        return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+    return _activated("logsigmoid", x)
 
 
 @logsigmoid.backward
 def _(ctx: Any, grad: Any) -> Any:
     (x,) = ctx.saved
-    return grad * sigmoid(-x)
+    return kernels.activation_grad("logsigmoid", grad, x) if is_plain(grad) else grad * sigmoid(-x)
 
 
 @op
 def mish(ctx: Any, x: Any) -> Any:
     """Each element times the tanh of its softplus."""
     ctx.save(x)
-    return _mish(x)
-
-
-def _mish(x: Any) -> Any:
-    if x.dtype == np.float16:
-        return _in_float32(_mish, x)
-    with np.errstate(all="ignore"):
-        return x * np.tanh(np.log1p(np.exp(x)))
+    return _activated("mish", x)
 
 
 @mish.backward
 def _(ctx: Any, grad: Any) -> Any:
     (x,) = ctx.saved
+    if is_plain(grad):
+        return kernels.activation_grad("mish", grad, x)
     share = tanh(softplus(x, 1.0, 20.0))
     return grad * (share + x * (1.0 - share * share) * sigmoid(x))
 
@@ -337,13 +280,14 @@ def _(ctx: Any, grad: Any) -> Any:
 def hardswish(ctx: Any, x: Any) -> Any:
     """Each element times (x + 3) / 6, which is limited to [0, 1]."""
     ctx.save(x)
-    with np.errstate(all="ignore"):
-        return x * (np.clip(x + 3, 0, 6) / 6)
+    return _activated("hardswish", x)
 
 
 @hardswish.backward
 def _(ctx: Any, grad: Any) -> Any:
     (x,) = ctx.saved
+    if is_plain(grad):
+        return kernels.activation_grad("hardswish", grad, x)
     return grad * where(x <= -3, 0.0, where(x >= 3, 1.0, x / 3.0 + 0.5))
 
 
@@ -351,6 +295,8 @@ def _(ctx: Any, grad: Any) -> Any:
 def elu(ctx: Any, x: Any, alpha: float, scale: float, slope: float) -> Any:
     """Elu, selu and celu: scale * x where x is positive, else scale * alpha * (exp(slope * x) - 1)."""
     ctx.save(x, alpha, scale, slope)
+    if slope > 0 and x.dtype != np.float16:
+        return kernels.activation("elu", x, scale, alpha * scale, slope)
     with np.errstate(all="ignore"):
         return np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * slope) * (alpha * scale))
 
@@ -358,5 +304,7 @@ def elu(ctx: Any, x: Any, alpha: float, scale: float, slope: float) -> Any:
 @elu.backward
 def _(ctx: Any, grad: Any) -> Any:
     x, alpha, scale, slope = ctx.saved
+    if is_plain(grad):
+        return kernels.activation_grad("elu", grad, x, scale, alpha * scale, slope)
     negative = exp(where(x > 0, 0.0, x) * slope) * (alpha * scale * slope)
     return grad * where(x > 0, scale, negative)

@@ -9,6 +9,7 @@ from trainkit.autograd.dtypes import bool_, get_default_dtype
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import check_no_mask, elementwise
 from trainkit.autograd.ops.choose import masked
+from trainkit.autograd.ops.large import minus, negative, plus, times
 from trainkit.errors import DTypeError
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 
 @elementwise
 def add(ctx: Any, x: Any, y: Any) -> Any:
-    return x + y
+    return plus(x, y)
 
 
 @add.backward
@@ -42,7 +43,7 @@ def _(ctx: Any, grad: Any) -> Any:
 @partial(elementwise, masks=False)
 def sub(ctx: Any, x: Any, y: Any) -> Any:
     try:
-        return np.subtract(x, y)
+        return minus(x, y)
     except TypeError:
         check_no_mask("sub", x, y)
         raise
@@ -50,19 +51,19 @@ def sub(ctx: Any, x: Any, y: Any) -> Any:
 
 @sub.backward
 def _(ctx: Any, grad: Any) -> Any:
-    return grad, -grad if ctx.needs(1) else None
+    return grad, negative(grad) if ctx.needs(1) else None
 
 
 @elementwise
 def mul(ctx: Any, x: Any, y: Any) -> Any:
     ctx.save(x if ctx.needs(1) else None, y if ctx.needs(0) else None)
-    return x * y
+    return times(x, y)
 
 
 @mul.backward
 def _(ctx: Any, grad: Any) -> Any:
     x, y = ctx.saved
-    return None if y is None else grad * y, None if x is None else grad * x
+    return None if y is None else times(grad, y), None if x is None else times(grad, x)
 
 
 @partial(elementwise, large="stays")
@@ -101,20 +102,20 @@ def square(ctx: Any, x: Any) -> Any:
     """Multiply each element with itself."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return x * x if x.dtype is not bool_ else x.astype(np.int64)
+        return times(x, x) if x.dtype is not bool_ else x.astype(np.int64)
 
 
 @square.backward
 def _(ctx: Any, grad: Any) -> Any:
     (x,) = ctx.saved
-    return grad * (2.0 * x)
+    return times(grad, times(x, 2.0))
 
 
 @op
 def neg(ctx: Any, x: Any) -> Any:
     """Turn the sign of each element."""
     try:
-        return -x
+        return negative(x)
     except TypeError:
         check_no_mask("neg", x)
         raise
@@ -122,7 +123,7 @@ def neg(ctx: Any, x: Any) -> Any:
 
 @neg.backward
 def _(ctx: Any, grad: Any) -> Any:
-    return -grad
+    return negative(grad)
 
 
 @op

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from trainkit import kernels
 from trainkit.autograd.dtypes import get_default_dtype
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import elementwise
 from trainkit.autograd.ops.choose import where
+from trainkit.autograd.ops.large import LARGE, through, times
 
 __all__ = [
     "entr",
@@ -52,8 +54,12 @@ def _as_float(x: Any, dtype: Any) -> Any:
 @op
 def exp(ctx: Any, x: Any) -> Any:
     """Raise e to the power of each element."""
-    with np.errstate(all="ignore"):  # infinities and NaN are answers, as in PyTorch
-        out = np.exp(floating(x))
+    x = floating(x)
+    if x.nbytes >= LARGE and x.dtype != np.float16:
+        out = kernels.activation("exp", x)
+    else:
+        with np.errstate(all="ignore"):  # infinities and NaN are answers, as in PyTorch
+            out = np.exp(x)
     ctx.save(out)
     return out
 
@@ -61,14 +67,14 @@ def exp(ctx: Any, x: Any) -> Any:
 @exp.backward
 def _(ctx: Any, grad: Any) -> Any:
     (out,) = ctx.saved
-    return grad * out
+    return times(grad, out)
 
 
 @op
 def exp2(ctx: Any, x: Any) -> Any:
     """Raise 2 to the power of each element."""
     with np.errstate(all="ignore"):
-        out = np.exp2(floating(x))
+        out = through(np.exp2, floating(x))
     ctx.save(out)
     return out
 
@@ -83,7 +89,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def expm1(ctx: Any, x: Any) -> Any:
     """Raise e to the power of each element and subtract 1; precise where that is small."""
     with np.errstate(all="ignore"):
-        out = np.expm1(floating(x))
+        out = through(np.expm1, floating(x))
     ctx.save(out)
     return out
 
@@ -99,7 +105,7 @@ def log(ctx: Any, x: Any) -> Any:
     """The natural logarithm of each element: -inf of 0, NaN of what is negative."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.log(floating(x))
+        return through(np.log, floating(x))
 
 
 @log.backward
@@ -113,7 +119,7 @@ def log2(ctx: Any, x: Any) -> Any:
     """The logarithm to base 2 of each element."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.log2(floating(x))
+        return through(np.log2, floating(x))
 
 
 @log2.backward
@@ -127,7 +133,7 @@ def log10(ctx: Any, x: Any) -> Any:
     """The logarithm to base 10 of each element."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.log10(floating(x))
+        return through(np.log10, floating(x))
 
 
 @log10.backward
@@ -141,7 +147,7 @@ def log1p(ctx: Any, x: Any) -> Any:
     """The natural logarithm of 1 and each element together; precise where the element is small."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.log1p(floating(x))
+        return through(np.log1p, floating(x))
 
 
 @log1p.backward
@@ -154,7 +160,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def sqrt(ctx: Any, x: Any) -> Any:
     """The square root of each element: NaN of what is negative."""
     with np.errstate(invalid="ignore"):
-        out = np.sqrt(floating(x))
+        out = through(np.sqrt, floating(x))
     ctx.save(out)
     return out
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from trainkit import kernels
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.broadcast import elementwise
 from trainkit.autograd.ops.choose import where
 from trainkit.autograd.ops.exponential import floating, floats, rsqrt
+from trainkit.autograd.ops.large import LARGE, is_large, through
 
 __all__ = [
     "acos",
@@ -33,7 +35,7 @@ def sin(ctx: Any, x: Any) -> Any:
     """The sine of each element, in radians."""
     ctx.save(x)
     with np.errstate(all="ignore"):  # NaN is the answer of an infinity, as in PyTorch
-        return np.sin(floating(x))
+        return through(np.sin, floating(x))
 
 
 @sin.backward
@@ -47,7 +49,7 @@ def cos(ctx: Any, x: Any) -> Any:
     """The cosine of each element, in radians."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.cos(floating(x))
+        return through(np.cos, floating(x))
 
 
 @cos.backward
@@ -60,7 +62,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def tan(ctx: Any, x: Any) -> Any:
     """The tangent of each element, in radians."""
     with np.errstate(all="ignore"):
-        out = np.tan(floating(x))
+        out = through(np.tan, floating(x))
     ctx.save(out)
     return out
 
@@ -76,7 +78,7 @@ def asin(ctx: Any, x: Any) -> Any:
     """The angle in [-pi/2, pi/2] whose sine each element is; NaN outside [-1, 1]."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.arcsin(floating(x))
+        return through(np.arcsin, floating(x))
 
 
 @asin.backward
@@ -90,7 +92,7 @@ def acos(ctx: Any, x: Any) -> Any:
     """The angle in [0, pi] whose cosine each element is; NaN outside [-1, 1]."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.arccos(floating(x))
+        return through(np.arccos, floating(x))
 
 
 @acos.backward
@@ -104,7 +106,7 @@ def atan(ctx: Any, x: Any) -> Any:
     """The angle in (-pi/2, pi/2) whose tangent each element is."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.arctan(floating(x))
+        return through(np.arctan, floating(x))
 
 
 @atan.backward
@@ -135,7 +137,7 @@ def sinh(ctx: Any, x: Any) -> Any:
     """The hyperbolic sine of each element."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.sinh(floating(x))
+        return through(np.sinh, floating(x))
 
 
 @sinh.backward
@@ -149,7 +151,7 @@ def cosh(ctx: Any, x: Any) -> Any:
     """The hyperbolic cosine of each element."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.cosh(floating(x))
+        return through(np.cosh, floating(x))
 
 
 @cosh.backward
@@ -161,8 +163,12 @@ def _(ctx: Any, grad: Any) -> Any:
 @op
 def tanh(ctx: Any, x: Any) -> Any:
     """The hyperbolic tangent of each element, in (-1, 1)."""
-    with np.errstate(all="ignore"):
-        out = np.tanh(floating(x))
+    x = floating(x)
+    if x.nbytes >= LARGE and x.dtype != np.float16:
+        out = kernels.activation("tanh", x)
+    else:
+        with np.errstate(all="ignore"):
+            out = np.tanh(x)
     ctx.save(out)
     return out
 
@@ -170,6 +176,8 @@ def tanh(ctx: Any, x: Any) -> Any:
 @tanh.backward
 def _(ctx: Any, grad: Any) -> Any:
     (out,) = ctx.saved
+    if is_large(grad):
+        return kernels.activation_grad("tanh", grad, out)
     return grad * (1.0 - out * out)
 
 
@@ -178,7 +186,7 @@ def asinh(ctx: Any, x: Any) -> Any:
     """The inverse of sinh, of each element."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.arcsinh(floating(x))
+        return through(np.arcsinh, floating(x))
 
 
 @asinh.backward
@@ -192,7 +200,7 @@ def acosh(ctx: Any, x: Any) -> Any:
     """The inverse of cosh, of each element; NaN below 1."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.arccosh(floating(x))
+        return through(np.arccosh, floating(x))
 
 
 @acosh.backward
@@ -206,7 +214,7 @@ def atanh(ctx: Any, x: Any) -> Any:
     """The inverse of tanh, of each element; NaN outside [-1, 1]."""
     ctx.save(x)
     with np.errstate(all="ignore"):
-        return np.arctanh(floating(x))
+        return through(np.arctanh, floating(x))
 
 
 @atanh.backward
