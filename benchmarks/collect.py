@@ -9,8 +9,8 @@ __all__ = ["WORKLOADS"]
 
 
 def grouped(group: str, workloads: dict[str, Workload]) -> dict[str, Workload]:
-    """Return workloads that are measured in one process."""
-    return {name: replace(workload, group=group) for name, workload in workloads.items()}
+    """Return workloads that are measured in one process, on one thread: kernels alone."""
+    return {name: replace(workload, group=group, threads=False) for name, workload in workloads.items()}
 
 
 WORKLOADS: dict[str, Workload] = {

@@ -16,10 +16,10 @@ from trainkit.kernels.jit import KERNELS
 from trainkit.warmup import ROWS
 from trainkit.warmup.__main__ import main
 
-# Kernels of float32 alone, and those that are told addresses instead of arrays.
+# Kernels of float32 alone.
 FLOAT32 = {f"activation._activation{end}" for end in ("", "_all", "_grad", "_grad_all")}
-FLOAT32 |= {f"winograd.{name}" for name in ("_filters", "_filters_all", "_convolve", "_convolve_all")}
-FLOAT32 |= {f"winograd_weight.{name}" for name in ("_correlate", "_correlate_all")}
+FLOAT32 |= {f"winograd.{name}" for name in ("_filters_all", "_convolve_all")}
+FLOAT32 |= {"winograd_weight._correlate_all"}
 NO_FLOATS = {"fused._measure"}
 
 SIGNATURES = """

@@ -8,11 +8,10 @@ that move by single pixels take Winograd's way where it is quicker.
 import math
 
 import numpy as np
-from numba import prange
 
 from trainkit.kernels.conv_tiles import Filters, convolve
 from trainkit.kernels.conv_weight import correlate, correlate_pixels, wants_pixels
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import Target, layout
 from trainkit.kernels.winograd import convolve_tiles, wants_tiles
@@ -165,16 +164,13 @@ def channel_sum(grad: Array) -> Array:
     return out
 
 
-@parallel_kernel
-def _channel_sum_all(channels, grad, out):
-    for channel in prange(channels):
-        _channel_sum(np.int64(channel), grad, out)
-
-
-@kernel
+@inner_kernel
 def _channel_sum(channel, grad, out):
     total = 0.0
     for n in range(grad.shape[0]):
         for i in range(grad.shape[2]):
             total += np.float64(grad[n, channel, i])
     out[channel] = total
+
+
+_channel_sum_all = parallel_kernel(_channel_sum)

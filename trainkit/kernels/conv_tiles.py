@@ -10,9 +10,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import SLACK, Layout, aligned_empty, fill_all, fill_planes, take_rows, zeros
 from trainkit.kernels.simd import (
@@ -67,24 +66,12 @@ def _packed(filters: Filters, groups: int, count: int, channels: int) -> Array:
     blocks = -(-count // rows)
     shape = np.array([count, channels, *taps, rows, blocks, start, *steps])
     packed = np.empty(groups * blocks * rows * channels * taps[0] * taps[1], weight.dtype)
-    run = _pack_all if packed.size > PARALLEL else _pack_serial
-    run(groups * blocks, weight.reshape(-1), packed, shape)
+    pack = _pack_all if packed.size > PARALLEL else _pack_all.serial
+    pack(groups * blocks, weight.reshape(-1), packed, shape)
     return packed
 
 
-@parallel_kernel
-def _pack_all(tasks, weight, packed, shape):
-    for task in prange(tasks):
-        _pack(np.int64(task), weight, packed, shape)
-
-
-@kernel
-def _pack_serial(tasks, weight, packed, shape):
-    for task in range(tasks):
-        _pack(np.int64(task), weight, packed, shape)
-
-
-@kernel
+@inner_kernel
 def _pack(task, weight, packed, shape):
     filters, channels, height, width, rows, blocks = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
     group, block = task // blocks, task % blocks
@@ -103,6 +90,9 @@ def _pack(task, weight, packed, shape):
                 for r in range(whole):
                     goal[r] = line[r * shape[8]]
                 k += rows
+
+
+_pack_all = parallel_kernel(_pack)
 
 
 def convolve(x: Array, weight: Filters, bias: Array | None, out: Array, groups: int, plan: Layout) -> None:
@@ -169,13 +159,7 @@ def _wants_panels(filters: int, plan: Layout) -> bool:
     return 3 * filters * (1 / plan.share - 1) > 12 * runs or plan.size > LARGE
 
 
-@parallel_kernel
-def _convolve_runs_all(tasks, parts, groups, taps, x, packed, offsets, bias, out, geometry):
-    for task in prange(tasks):
-        _convolve_runs(np.int64(task), parts, groups, taps, x, packed, offsets, bias, out, geometry)
-
-
-@kernel
+@inner_kernel
 def _convolve_runs(task, parts, groups, taps, x, packed, offsets, bias, out, geometry):
     """Computes one part of the filters of one image."""
     image, part = task // parts, task % parts
@@ -217,7 +201,10 @@ def _convolve_runs(task, parts, groups, taps, x, packed, offsets, bias, out, geo
             _put(result, r * pitch, width, flat, out.shape, image, block * ROWS + r, geometry)
 
 
-@kernel
+_convolve_runs_all = parallel_kernel(_convolve_runs)
+
+
+@inner_kernel
 def _put(result, start, width, out, shape, image, filter, geometry):
     """Writes the pixels of one filter's runs to where they belong in the output."""
     rows, columns, x_step = geometry[10], geometry[11], geometry[15]
@@ -233,13 +220,7 @@ def _put(result, start, width, out, shape, image, filter, geometry):
         start += width
 
 
-@parallel_kernel
-def _convolve_few_all(tasks, chunk, groups, taps, x, packed, offsets, bias, out, geometry):
-    for task in prange(tasks):
-        _convolve_few(np.int64(task), chunk, groups, taps, x, packed, offsets, bias, out, geometry)
-
-
-@kernel
+@inner_kernel
 def _convolve_few(task, chunk, groups, taps, x, packed, offsets, bias, out, geometry):
     """Computes a few images, or groups of channels of them, filter by filter."""
     width, rows, columns = geometry[1], geometry[10], geometry[11]
@@ -282,13 +263,10 @@ def _convolve_few(task, chunk, groups, taps, x, packed, offsets, bias, out, geom
                 _put(result, (n * filters + filter) * pitch, width, flat, out.shape, image + n, filter, geometry)
 
 
-@parallel_kernel
-def _convolve_panels_all(tasks, parts, groups, taps, planes, left, steps, places, offsets, bias, out, geometry):
-    for task in prange(tasks):
-        _convolve_panels(np.int64(task), parts, groups, taps, planes, left, steps, places, offsets, bias, out, geometry)
+_convolve_few_all = parallel_kernel(_convolve_few)
 
 
-@kernel
+@inner_kernel
 def _convolve_panels(task, parts, groups, taps, planes, left, steps, places, offsets, bias, out, geometry):
     """Computes one part of a group's filters for as many pixels as a tile is wide."""
     group, part = task // parts % groups, task % parts
@@ -351,3 +329,6 @@ def _convolve_panels(task, parts, groups, taps, planes, left, steps, places, off
         for run in range(number):
             copy_strided(target, runs[run, 4] + filter * size, x_step, result, at_run, 1, runs[run, 3])
             at_run += runs[run, 3]
+
+
+_convolve_panels_all = parallel_kernel(_convolve_panels)

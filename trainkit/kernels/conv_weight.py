@@ -6,9 +6,8 @@ lanes, which lie side by side in a pixel: no pixel between the rows is computed 
 """
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import SLACK, Layout, fill_pixels_all, fill_planes, lay_rows, zeros
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, inner, outer, store, sums, zero_row, zero_tile
@@ -55,13 +54,7 @@ def correlate(grad: Array, x: Array, groups: int, plan: Layout) -> Array:
     return total
 
 
-@parallel_kernel
-def _correlate_all(tasks, parts, groups, grad, x, offsets, partial, geometry):
-    for task in prange(tasks):
-        _correlate(np.int64(task), parts, groups, grad, x, offsets, partial, geometry)
-
-
-@kernel
+@inner_kernel
 def _correlate(task, parts, groups, grad, x, offsets, partial, geometry):
     """Computes the gradient of one part of a group's filters over one chunk of images."""
     chunk, group, part = task // (parts * groups), task // parts % groups, task % parts
@@ -105,13 +98,10 @@ def _correlate(task, parts, groups, grad, x, offsets, partial, geometry):
                         partial[chunk, base + first + block + r, k + c] += found[r * COLUMNS + c]
 
 
-@parallel_kernel
-def _correlate_few_all(tasks, spans, groups, grad, x, offsets, partial, geometry):
-    for task in prange(tasks):
-        _correlate_few(np.int64(task), spans, groups, grad, x, offsets, partial, geometry)
+_correlate_all = parallel_kernel(_correlate)
 
 
-@kernel
+@inner_kernel
 def _correlate_few(task, spans, groups, grad, x, offsets, partial, geometry):
     """Computes the gradient of one span of groups over one chunk of images."""
     chunk, span = task // spans, task % spans
@@ -152,6 +142,9 @@ def _correlate_few(task, spans, groups, grad, x, offsets, partial, geometry):
                         partial[chunk, group * filters + f, k + c] += found[c]
 
 
+_correlate_few_all = parallel_kernel(_correlate_few)
+
+
 def correlate_pixels(grad: Array, x: Array, groups: int, plan: Layout) -> Array:
     """What `correlate` does, with channels in the lanes; `plan` is of one channel, the filters at least ROWS."""
     images, filters, channels = grad.shape[0] // groups, grad.shape[1], x.shape[1]
@@ -180,15 +173,7 @@ def correlate_pixels(grad: Array, x: Array, groups: int, plan: Layout) -> Array:
     return total
 
 
-@parallel_kernel
-def _correlate_pixels_all(tasks, parts, groups, taps, channels, pitch, grad, pixels, offsets, partial, geometry):
-    for task in prange(tasks):
-        _correlate_pixels(
-            np.int64(task), parts, groups, taps, channels, pitch, grad, pixels, offsets, partial, geometry
-        )
-
-
-@kernel
+@inner_kernel
 def _correlate_pixels(task, parts, groups, taps, channels, pitch, grad, pixels, offsets, partial, geometry):
     """Computes the gradient of one part of a group's filters over one chunk of images."""
     chunk, group, part = task // (parts * groups), task // parts % groups, task % parts
@@ -246,3 +231,6 @@ def _correlate_pixels(task, parts, groups, taps, channels, pitch, grad, pixels, 
                     goal = partial[chunk, group * filters + f, c0 * taps + tap :]
                     for c in range(min(wide, channels - c0)):
                         goal[c * taps] = line[c]
+
+
+_correlate_pixels_all = parallel_kernel(_correlate_pixels)

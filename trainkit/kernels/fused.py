@@ -16,7 +16,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from trainkit.errors import ShapeError
-from trainkit.kernels.jit import Array, kernel
+from trainkit.kernels.jit import Array, inner_kernel, kernel
 
 __all__ = ["CHUNK", "first", "launch", "past", "piece"]
 
@@ -99,7 +99,7 @@ def _pointer(context, address, like):
     return types.CPointer(like.dtype)(types.int64, like), generate
 
 
-@kernel
+@inner_kernel
 def _words(address, table):
     """The memory at an address as integers of 8 bytes."""
     return carray(_pointer(address, table), (1 << 16,))
@@ -128,7 +128,7 @@ def _measure(table, dtype, ends):
     return True
 
 
-@kernel
+@inner_kernel
 def piece(task, row, p, table, ends, values):
     """The part of array `p` of a row that belongs to a task, flat; `values` tells the dtype."""
     start = max(task * CHUNK, ends[p])
@@ -137,7 +137,7 @@ def piece(task, row, p, table, ends, values):
     return carray(_pointer(data + (start - ends[p]) * values.itemsize, values), (max(stop - start, 0),))
 
 
-@kernel
+@inner_kernel
 def _place(element, ends):
     """How many of the arrays begin before an element."""
     low, high = 0, ends.size - 1
@@ -150,13 +150,13 @@ def _place(element, ends):
     return low
 
 
-@kernel
+@inner_kernel
 def first(task, ends):
     """The first array that belongs to a task."""
     return max(_place(task * CHUNK + 1, ends) - 1, 0)
 
 
-@kernel
+@inner_kernel
 def past(task, ends):
     """One more than the last array that belongs to a task."""
     return _place((task + 1) * CHUNK, ends)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numba import prange
 
 from trainkit.errors import IndexRangeError
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
@@ -52,11 +51,11 @@ def _add_rows(task, width, out, index, values):
     out, values = out[place, :, start : start + width], values[place, :, start : start + width]
     for i in range(index.size):
         row = index[i] if index[i] >= 0 else index[i] + out.shape[0]
+        if out.shape[1] == 1:  # a loop over vectors of columns would take longer to begin
+            out[row, 0] += values[i, 0]
+            continue
         for column in range(out.shape[1]):
             out[row, column] += values[i, column]
 
 
-@parallel_kernel
-def _add_rows_all(tasks, width, out, index, values):
-    for task in prange(tasks):
-        _add_rows(np.int64(task), width, out, index, values)
+_add_rows_all = parallel_kernel(_add_rows)

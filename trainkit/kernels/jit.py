@@ -2,20 +2,25 @@
 
 import contextlib
 import ctypes
+import gc
 import os
 import site
 import sys
 import threading
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numba
+from numba.core.types import unliteral
 from numba.np.ufunc import parallel
 from numpy.typing import NDArray
 
 from trainkit.errors import ArgumentError
 from trainkit.kernels.cache import KernelCache
+from trainkit.kernels.tasks import in_tasks, place
 
 __all__ = [
     "KERNELS",
@@ -23,6 +28,7 @@ __all__ = [
     "compile_counts",
     "exact_kernel",
     "get_num_threads",
+    "inner_kernel",
     "kernel",
     "launch_layer",
     "parallel_kernel",
@@ -41,34 +47,126 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compiles a function for one thread, without the interpreter lock; the machine code is kept on disk."""
-    return _entered(function, _compiled(function, parallel=False))
+    return _entered(function, _compiled(function))
+
+
+def inner_kernel(function: Callable[..., Any]) -> Any:
+    """Compiles like `kernel` what kernels alone call: a door for Python takes a while to compile."""
+    made = _compiled(function, inner=True)
+    made.add_overload = partial(_keep, made)
+    made._compile_for_args = partial(_refuse, function.__name__)
+    return _entered(function, made)
+
+
+def _keep(dispatcher: Any, result: Any) -> None:
+    """Enters what was compiled for other kernels, not for Python."""
+    dispatcher.overloads[tuple(result.signature.args)] = result
+
+
+def _refuse(name: str, *args: Any) -> None:
+    raise TypeError(f"{name} is called by kernels and cannot be called from Python")
 
 
 def exact_kernel(function: Callable[..., Any]) -> Any:
     """Compiles like `kernel`, but each sum and quotient is as it is written, for the sake of its last digits."""
-    return _entered(function, _compiled(function, parallel=False, fast={"contract"}))
+    return _entered(function, _compiled(function, fast={"contract"}))
 
 
-def parallel_kernel(function: Callable[..., Any]) -> Any:
-    """Compiles a `prange` over tasks. Its body should be one call of a `@kernel`: that compiles quickest.
+def parallel_kernel(body: Any, counted: bool = False) -> Any:
+    """Makes of a kernel `body(task, *arguments)` that returns nothing what is called with the number of tasks.
 
-    Tasks are handed out one by one, to as many threads as `get_num_threads()` says.
+    Tasks are handed out one by one, to as many threads as `get_num_threads()` says. With `counted` the body is
+    told their number too: `body(task, tasks, *arguments)`. Its own compiled code is called, not compiled again.
     """
-    return _entered(function, _Launcher(_compiled(function, parallel=True)))
+    if not hasattr(body, "py_func"):  # a loop with `prange`, which takes three times as long to compile
+        return _entered(body, _PrangeLauncher(_compiled(body, parallel=True)))
+    launcher = _Launcher(body, counted)
+    return _entered(launcher.compiled, launcher)
 
 
-def _entered(function: Callable[..., Any], made: Any) -> Any:
+def _entered(function: Any, made: Any) -> Any:
     KERNELS[f"{function.__module__.rpartition('.')[2]}.{function.__name__}"] = made
     return made
 
 
-def _compiled(function: Callable[..., Any], parallel: bool, fast: Collection[str] = FAST) -> Any:
-    dispatcher: Any = numba.njit(nogil=True, fastmath=set(fast), error_model="numpy", parallel=parallel)(function)
+def _compiled(
+    function: Callable[..., Any], parallel: bool = False, fast: Collection[str] = FAST, inner: bool = False
+) -> Any:
+    options: dict[str, Any] = {
+        "fastmath": set(fast),
+        "error_model": "numpy",
+        "no_cfunc_wrapper": True,
+        "no_cpython_wrapper": inner,
+    }
+    dispatcher: Any = numba.njit(nogil=True, parallel=parallel, **options)(function)
     dispatcher._cache = KernelCache(function)
+    dispatcher.compile = partial(_compile, dispatcher)
     return dispatcher
 
 
+def _compile(dispatcher: Any, signature: Any) -> Any:
+    """Compiles for some types, once for all constants of a type, without looking for garbage: that takes a tenth."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return type(dispatcher).compile(dispatcher, tuple(map(unliteral, signature)))
+    finally:
+        if collects:
+            gc.enable()
+
+
+class _LoopCache(KernelCache):
+    """The cache of a loop over tasks: what it calls must have its place before the loop is read or compiled."""
+
+    def __init__(self, function: Callable[..., Any], body: Any, counted: bool) -> None:
+        super().__init__(function)
+        self._body, self._counted = body, counted
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The machine code for a signature, or None: it must be compiled."""
+        _, tasks, arguments = sig
+        place(self._body, (tasks, *[tasks] * self._counted, *arguments))
+        return super().load_overload(sig, target_context)
+
+
+def _loop(threads, tasks, *arguments):
+    in_tasks(body, threads, tasks, arguments)  # type: ignore[name-defined]  # noqa: F821
+
+
+def _counted_loop(threads, tasks, *arguments):
+    in_tasks(body, threads, tasks, (tasks, *arguments))  # type: ignore[name-defined]  # noqa: F821
+
+
 class _Launcher:
+    """Calls a loop over tasks with the room's thread count.
+
+    Attributes:
+        call: the compiled loop; a profile puts a timed one in its place.
+        compiled: the same, always.
+    """
+
+    __slots__ = ("call", "compiled")
+
+    def __init__(self, body: Any, counted: bool) -> None:
+        name, plain = f"{body.__name__}_all", body.__code__
+        code = (_counted_loop if counted else _loop).__code__
+        code = code.replace(co_name=name, co_filename=plain.co_filename, co_firstlineno=plain.co_firstlineno)
+        loop = FunctionType(code, {"body": body, "in_tasks": in_tasks, "__name__": body.__module__})
+        loop.__qualname__ = name  # by which it is kept on disk
+        self.call = self.compiled = _compiled(loop)
+        self.compiled._cache = _LoopCache(loop, body, counted)
+
+    def __call__(self, tasks: int, *arguments: Any) -> None:
+        """Does all tasks, on as many threads as the room has."""
+        with _launch_lock:
+            self.call(_num_threads, tasks, *arguments)
+
+    def serial(self, tasks: int, *arguments: Any) -> None:
+        """Does all tasks on the calling thread: handing them out takes some microseconds."""
+        self.call(1, tasks, *arguments)
+
+
+class _PrangeLauncher:
     """Calls a parallel function with the room's thread count and leaves the user's numba settings alone.
 
     Attributes:

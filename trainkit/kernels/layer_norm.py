@@ -8,7 +8,6 @@ Means are float64. What the dtype leaves of one, `rest`, is added where LLVM, wh
 """
 
 import numpy as np
-from numba import prange
 
 from trainkit.kernels.jit import Array, kernel, parallel_kernel
 from trainkit.kernels.memory import empty
@@ -91,12 +90,6 @@ def _tasks(x: Array, rows: int) -> int:
     return max(1, min(rows, x.size // TASK, TASKS))
 
 
-@parallel_kernel
-def _norm_all(tasks, x, weight, bias, groups, eps, centred, mean, variance, out):
-    for task in prange(tasks):
-        _norm(np.int64(task), tasks, x, weight, bias, groups, eps, centred, mean, variance, out)
-
-
 @kernel
 def _norm(task, tasks, x, weight, bias, groups, eps, centred, mean, variance, out):
     R, K = x.shape[0], x.shape[1]
@@ -140,10 +133,7 @@ def _norm(task, tasks, x, weight, bias, groups, eps, centred, mean, variance, ou
                     out_row[k, i] = (row[k, i] - origin) * scale + shift
 
 
-@parallel_kernel
-def _norm_grad_all(tasks, grad, x, mean, variance, weight, groups, eps, centred, sums, grad_x, parts):
-    for task in prange(tasks):
-        _norm_grad(np.int64(task), tasks, grad, x, mean, variance, weight, groups, eps, centred, sums, grad_x, parts)
+_norm_all = parallel_kernel(_norm, counted=True)
 
 
 @kernel
@@ -197,3 +187,6 @@ def _norm_grad(task, tasks, grad, x, mean, variance, weight, groups, eps, centre
                 scale = scales[k]
                 for i in range(x.shape[2]):
                     found[k, i] = (slope[k, i] * scale - less - (row[k, i] - origin) * bend) * factor
+
+
+_norm_grad_all = parallel_kernel(_norm_grad, counted=True)

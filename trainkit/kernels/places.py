@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 
 __all__ = ["add_places", "chunk_count", "larger", "max_places", "take_places", "three"]
 
@@ -60,20 +59,14 @@ def chunk_count(tasks: int, work: int) -> int:
     return max(1, min(tasks, work >> 14))
 
 
-@kernel
+@inner_kernel
 def larger(best, at, value, position):
     """The larger of two and where it is; NaN is larger than any number."""
     wins = (value > best) | (value != value)
     return (value if wins else best), (position if wins else at)
 
 
-@parallel_kernel
-def _max_places_all(chunks, x, out, z0, y0, x0, z1, y1, x1):
-    for chunk in prange(chunks):
-        _max_places(np.int64(chunk), chunks, x, out, z0, y0, x0, z1, y1, x1)
-
-
-@kernel
+@inner_kernel
 def _max_places(chunk, chunks, x, out, z0, y0, x0, z1, y1, x1):
     planes, depth, height, width = out.shape
     for plane in range(planes * chunk // chunks, planes * (chunk + 1) // chunks):
@@ -91,28 +84,25 @@ def _max_places(chunk, chunks, x, out, z0, y0, x0, z1, y1, x1):
                     out[plane, z, y, column] = at
 
 
-@parallel_kernel
-def _take_all(chunks, x, places, out):
-    for chunk in prange(chunks):
-        _take(np.int64(chunk), chunks, x, places, out)
+_max_places_all = parallel_kernel(_max_places, counted=True)
 
 
-@kernel
+@inner_kernel
 def _take(chunk, chunks, x, places, out):
     for plane in range(x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks):
         for i in range(places.shape[1]):
             out[plane, i] = x[plane, np.uint64(places[plane, i])]
 
 
-@parallel_kernel
-def _add_all(chunks, values, places, out):
-    for chunk in prange(chunks):
-        _add(np.int64(chunk), chunks, values, places, out)
+_take_all = parallel_kernel(_take, counted=True)
 
 
-@kernel
+@inner_kernel
 def _add(chunk, chunks, values, places, out):
     for plane in range(out.shape[0] * chunk // chunks, out.shape[0] * (chunk + 1) // chunks):
         out[plane] = 0
         for i in range(places.shape[1]):
             out[plane, np.uint64(places[plane, i])] += values[plane, i]
+
+
+_add_all = parallel_kernel(_add, counted=True)

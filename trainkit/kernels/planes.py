@@ -12,9 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.simd import COLUMNS, VECTOR_BYTES, clear, copy, copy_strided
 
 __all__ = [
@@ -114,7 +113,7 @@ def _inside(size: int, length: int, step: int, shift: int) -> tuple[int, int, in
     return first, first * step + shift, end - first
 
 
-@kernel
+@inner_kernel
 def aligned_empty(size, like):
     """A flat array that begins on a vector's boundary: loads that cross cache lines take twice as long."""
     raw = np.empty(size + VECTOR_BYTES // like.itemsize, like.dtype)
@@ -122,7 +121,7 @@ def aligned_empty(size, like):
     return raw[skip : skip + size]
 
 
-@kernel
+@inner_kernel
 def zeros(size, like):
     """What `aligned_empty` gives, filled with zeros."""
     array = aligned_empty(size, like)
@@ -130,7 +129,7 @@ def zeros(size, like):
     return array
 
 
-@kernel
+@inner_kernel
 def fill_planes(pixels, shape, image, images, buffer, start, geometry):
     """Writes `images` images of (N, C, H, W) as planes into a flat buffer of zeros, from `start` on.
 
@@ -155,7 +154,7 @@ def fill_planes(pixels, shape, image, images, buffer, start, geometry):
         source += area
 
 
-@kernel
+@inner_kernel
 def lay_rows(source, start, rows, columns, target, to, width):
     """Lays an image (rows, columns) out in rows of `width`; what lies between them stays as it is."""
     for _ in range(rows):
@@ -164,7 +163,7 @@ def lay_rows(source, start, rows, columns, target, to, width):
         to += width
 
 
-@kernel
+@inner_kernel
 def take_rows(source, start, width, target, to, rows, columns):
     """Takes an image (rows, columns) out of rows of `width`: what `lay_rows` does, backwards."""
     for _ in range(rows):
@@ -173,30 +172,21 @@ def take_rows(source, start, width, target, to, rows, columns):
         to += columns
 
 
-@parallel_kernel
-def fill_all(images, x, buffers, geometry):
-    """Writes the planes of each image of x into its row of `buffers`."""
-    for image in prange(images):
-        _fill(np.int64(image), x, buffers, geometry)
-
-
-@kernel
+@inner_kernel
 def _fill(image, x, buffers, geometry):
+    """Writes the planes of an image of x into its row of `buffers`."""
     size = buffers.shape[1]
     buffer = buffers.reshape(buffers.size)
     clear(buffer, image * size, size)
     fill_planes(x.reshape(x.size), x.shape, image, 1, buffer, image * size, geometry)
 
 
-@parallel_kernel
-def fill_pixels_all(images, x, buffers, geometry, pitch):
-    """Writes each image of x into its row of `buffers` with the channels of a pixel side by side, `pitch` apart."""
-    for image in prange(images):
-        _fill_pixels(np.int64(image), x, buffers, geometry, pitch)
+fill_all = parallel_kernel(_fill)
 
 
-@kernel
+@inner_kernel
 def _fill_pixels(image, x, buffers, geometry, pitch):
+    """Writes an image of x into its row of `buffers` with the channels of a pixel side by side, `pitch` apart."""
     _, channels, height, x_width = x.shape
     width, plane, column_step = geometry[1], geometry[0] * geometry[1], geometry[5]
     size = buffers.shape[1]
@@ -212,3 +202,6 @@ def _fill_pixels(image, x, buffers, geometry, pitch):
                 copy_strided(buffer, to + c, pitch, pixels, source, column_step, geometry[fill + 3])
             at += geometry[4] * x_width
             to += width * pitch
+
+
+fill_pixels_all = parallel_kernel(_fill_pixels)

@@ -8,9 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.places import chunk_count, larger, take_places, three
 
 __all__ = ["Window", "max_pool", "max_pool_gather", "max_pool_grad", "max_pool_places"]
@@ -40,7 +39,7 @@ def max_pool(x: Array, window: Window) -> tuple[Array, Array]:
     if out.size:
         if _even(window):
             planes = [part.reshape(shape[0], *part.shape[-2:]) for part in (x, out, index)]
-            _even_all(chunk_count(shape[0], x.size), *planes)
+            _even_windows_all(chunk_count(shape[0], x.size), *planes)
         else:
             form = shape[0], *three(window.counts)
             chunks = chunk_count(math.prod(form[:3]), out.size * math.prod(window.kernel_size))
@@ -57,7 +56,7 @@ def max_pool_grad(grad: Array, index: Array, shape: tuple[int, ...], window: Win
         grad, index, chunks = np.ascontiguousarray(grad), np.ascontiguousarray(index), chunk_count(planes, grad_x.size)
         if _even(window):
             parts = [part.reshape(planes, *part.shape[-2:]) for part in (grad, index, grad_x)]
-            _scatter_even_all(chunks, *parts)
+            _scatter_even_windows_all(chunks, *parts)
         else:
             form = planes, *three(window.counts)
             parts = [grad.reshape(form), index.reshape(form), grad_x.reshape(planes, -1)]
@@ -110,13 +109,7 @@ def _offsets(window: Window, size: tuple[int, ...]) -> tuple[Array, Array]:
     return offsets.ravel(), np.array([corner, *steps])
 
 
-@parallel_kernel
-def _even_all(chunks, x, out, index):
-    for chunk in prange(chunks):
-        _even_windows(np.int64(chunk), chunks, x, out, index)
-
-
-@kernel
+@inner_kernel
 def _even_windows(chunk, chunks, x, out, index):
     for plane in range(x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks):
         for row in range(out.shape[1]):
@@ -130,13 +123,10 @@ def _even_windows(chunk, chunks, x, out, index):
                 index[plane, row, column] = at
 
 
-@parallel_kernel
-def _max_pool_all(chunks, x, out, index, geometry):
-    for chunk in prange(chunks):
-        _max_pool(np.int64(chunk), chunks, x, out, index, geometry)
+_even_windows_all = parallel_kernel(_even_windows, counted=True)
 
 
-@kernel
+@inner_kernel
 def _max_pool(chunk, chunks, x, out, index, geometry):
     kd, kh, kw, sd, sh, sw, pd, ph, pw, dd, dh, dw = geometry
     planes, depth, height, width = out.shape
@@ -172,19 +162,22 @@ def _max_pool(chunk, chunks, x, out, index, geometry):
                 fresh = False
 
 
-@kernel
+_max_pool_all = parallel_kernel(_max_pool, counted=True)
+
+
+@inner_kernel
 def _first(start, dilation):
     """The first tap of a window from `start` that is inside."""
     return max(0, -(start // dilation))
 
 
-@kernel
+@inner_kernel
 def _end(start, dilation, taps, size):
     """One more than the last tap inside."""
     return min(taps, (size - 1 - start) // dilation + 1)
 
 
-@kernel
+@inner_kernel
 def _border(line, best, places, start, step, dilation, taps, at, fresh):
     """Compare one row of each window, of which some taps lie outside."""
     for column in range(best.size):
@@ -198,7 +191,7 @@ def _border(line, best, places, start, step, dilation, taps, at, fresh):
         best[column], places[column] = value, place
 
 
-@kernel
+@inner_kernel
 def _tap(line, best, places, step, at, fresh):
     """Compare one tap of many windows."""
     place = places.dtype.type(at)
@@ -216,7 +209,7 @@ def _tap(line, best, places, step, at, fresh):
             best[column], places[column] = larger(best[column], places[column], line[column * step], place)
 
 
-@kernel
+@inner_kernel
 def _three_taps(line, best, places, step, at, fresh):
     """Compare three neighbours of many windows at once, 1 or 2 apart."""
     one, two, three = places.dtype.type(at), places.dtype.type(at + 1), places.dtype.type(at + 2)
@@ -234,13 +227,7 @@ def _three_taps(line, best, places, step, at, fresh):
             best[column], places[column] = larger(value, place, line[2 * column + 2], three)
 
 
-@parallel_kernel
-def _scatter_even_all(chunks, grad, index, grad_x):
-    for chunk in prange(chunks):
-        _scatter_even(np.int64(chunk), chunks, grad, index, grad_x)
-
-
-@kernel
+@inner_kernel
 def _scatter_even(chunk, chunks, grad, index, grad_x):
     """Windows of 2 x 2 side by side: no sums, and unsigned places that need no check for negative ones."""
     width = np.uint64(grad_x.shape[2])
@@ -254,13 +241,10 @@ def _scatter_even(chunk, chunks, grad, index, grad_x):
                 flat[corner + (at >> np.uint64(1)) * width + (at & np.uint64(1))] = grad[plane, row, column]
 
 
-@parallel_kernel
-def _scatter_all(chunks, grad, index, grad_x, offsets, steps):
-    for chunk in prange(chunks):
-        _scatter(np.int64(chunk), chunks, grad, index, grad_x, offsets, steps)
+_scatter_even_windows_all = parallel_kernel(_scatter_even, counted=True)
 
 
-@kernel
+@inner_kernel
 def _scatter(chunk, chunks, grad, index, grad_x, offsets, steps):
     for plane in range(grad.shape[0] * chunk // chunks, grad.shape[0] * (chunk + 1) // chunks):
         flat = grad_x[plane]
@@ -271,3 +255,6 @@ def _scatter(chunk, chunks, grad, index, grad_x, offsets, steps):
                 for column in range(grad.shape[3]):
                     at = offsets[np.uint64(index[plane, z, y, column])]
                     flat[np.uint64(corner + column * steps[3] + at)] += grad[plane, z, y, column]
+
+
+_scatter_all = parallel_kernel(_scatter, counted=True)

@@ -8,9 +8,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, kernel, parallel_kernel
 
 __all__ = ["total"]
 
@@ -104,20 +103,14 @@ def _middle(x: Array, outer: int, n: int, inner: int) -> Array:
         _sum_items(0, items, x, n, width, rows, out)
     else:
         per = max(1, CHUNK // (min(rows, n) * width))
-        _sum_all(-(-items // per), per, x, n, width, rows, out)
+        _sum_items_all(-(-items // per), per, x, n, width, rows, out)
     return out.reshape(-1) if chunks == 1 else _add(out, 1).reshape(-1)
 
 
-@parallel_kernel
-def _sum_rows_all(tasks, per, x, n, out):
-    for task in prange(tasks):
-        _sum_rows(np.int64(task) * per, per, x, n, out)
-
-
 @kernel
-def _sum_rows(first, count, x, n, out):
-    """Sum `count` rows of length n of x, from the row `first` on."""
-    last = min(first + count, out.size)
+def _sum_rows(task, per, x, n, out):
+    """Sum `per` rows of length n of x for each task."""
+    first, last = task * per, min((task + 1) * per, out.size)
     if n >= NARROW:
         for row in range(first, last):
             out[row] = _sum_row(x[row * n : (row + 1) * n])
@@ -126,26 +119,23 @@ def _sum_rows(first, count, x, n, out):
         at = 0
         for row in range(first, last):
             value = 0.0
-            for i in range(at, at + n):
-                value += np.float64(part[i])
+            for i in range(n):
+                value += np.float64(part[np.uint64(at + i)])  # unsigned: it does not count from the end
             out[row] = value
             at += n
 
 
-@parallel_kernel
-def _sum_all(tasks, per, x, n, width, rows, out):
-    for task in prange(tasks):
-        _sum_items(np.int64(task) * per, per, x, n, width, rows, out)
+_sum_rows_all = parallel_kernel(_sum_rows)
 
 
 @kernel
-def _sum_items(first, count, x, n, width, rows, out):
-    """Sum chunks of `rows` rows and `width` columns of (outer, n, inner): the items from `first` on."""
+def _sum_items(task, per, x, n, width, rows, out):
+    """Sum chunks of `rows` rows and `width` columns of (outer, n, inner): `per` items for each task."""
     outer, chunks, inner = out.shape
     tiles = (inner + width - 1) // width
     side = 1 if width >= NARROW else NARROW // width  # rows that lie side by side in one row of sums
     sums = np.empty(width * side)
-    for item in range(first, min(first + count, outer * chunks * tiles)):
+    for item in range(task * per, min((task + 1) * per, outer * chunks * tiles)):
         o, chunk, tile = item // (chunks * tiles), item // tiles % chunks, item % tiles
         start, end = chunk * rows, min(n, (chunk + 1) * rows)
         if inner == 1:
@@ -170,6 +160,9 @@ def _sum_items(first, count, x, n, width, rows, out):
             out[o, chunk, left + i] = value
 
 
+_sum_items_all = parallel_kernel(_sum_items)
+
+
 @kernel
 def _sum_columns(x, out):
     """Sum the rows of a small matrix, given as one row, into a row."""
@@ -189,7 +182,7 @@ def _sum_row(x):
     return value
 
 
-@kernel
+@inner_kernel
 def _add_row(x, sums):
     for i in range(x.size):
         sums[i] += np.float64(x[i])

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 
 __all__ = ["Axis", "plane_mean", "resample"]
 
@@ -143,13 +142,7 @@ def _divisors(axes: Sequence[Axis], dtype: np.dtype) -> tuple[Array, Array]:
     return (rows[0][:, None] * rows[1]).astype(dtype), last.astype(dtype)
 
 
-@parallel_kernel
-def _resample_all(chunks, x, out, zs, z_weights, ys, y_weights, xs, x_weights, row_divisors, divisors):
-    for chunk in prange(chunks):
-        _resample(np.int64(chunk), chunks, x, out, zs, z_weights, ys, y_weights, xs, x_weights, row_divisors, divisors)
-
-
-@kernel
+@inner_kernel
 def _resample(chunk, chunks, x, out, zs, z_weights, ys, y_weights, xs, x_weights, row_divisors, divisors):
     planes, depth, height, width = out.shape
     total = planes * depth * height
@@ -174,7 +167,10 @@ def _resample(chunk, chunks, x, out, zs, z_weights, ys, y_weights, xs, x_weights
                 plane += 1
 
 
-@kernel
+_resample_all = parallel_kernel(_resample, counted=True)
+
+
+@inner_kernel
 def _sum_rows(x, line, zs, z_weights, ys, y_weights):
     """The sum of the rows that the taps of two axes name."""
     depth, height, width = x.shape
@@ -197,7 +193,7 @@ def _sum_rows(x, line, zs, z_weights, ys, y_weights):
         line[:width] = 0
 
 
-@kernel
+@inner_kernel
 def _draw(line, row, xs, x_weights):
     """The sums that the taps of the last axis make of a line."""
     taps = xs.shape[0]
@@ -218,13 +214,7 @@ def _draw(line, row, xs, x_weights):
             row[column] += weights[column] * line[places[column]]
 
 
-@parallel_kernel
-def _plane_mean_all(chunks, x, out):
-    for chunk in prange(chunks):
-        _plane_mean(np.int64(chunk), chunks, x, out)
-
-
-@kernel
+@inner_kernel
 def _plane_mean(chunk, chunks, x, out):
     for plane in range(x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks):
         total = 0.0
@@ -235,3 +225,6 @@ def _plane_mean(chunk, chunks, x, out):
                 part += value
             total += part
         out[plane] = total / x.shape[1]
+
+
+_plane_mean_all = parallel_kernel(_plane_mean, counted=True)

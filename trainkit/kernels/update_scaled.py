@@ -1,7 +1,6 @@
 """Optimizer steps that divide by running sizes of the gradient: Adamax, RMSprop, Adagrad, Adadelta. See `update`."""
 
 import numpy as np
-from numba import prange
 
 from trainkit.kernels.fused import first, launch, past, piece
 from trainkit.kernels.jit import kernel, parallel_kernel
@@ -36,18 +35,17 @@ def _adamax(task, table, ends, values):
         mean, size = piece(task, 2, p, table, ends, values), piece(task, 3, p, table, ends, values)
         for i in range(param.size):
             slope = sign * grad[i] + decay * param[i]
-            mean[i] += (slope - mean[i]) * rest1
+            # The last read comes before the first write: where arrays lie alike, it would wait for that.
             old, new = size[i] * beta2, abs(slope) + eps
+            average = mean[i] + (slope - mean[i]) * rest1
+            mean[i] = average
             largest = new if not new <= old else old  # a NaN in either comes out
             largest = largest if old == old else old
             size[i] = largest
-            param[i] -= rate * mean[i] / largest
+            param[i] -= rate * average / largest
 
 
-@parallel_kernel
-def _adamax_all(tasks, table, ends, values):
-    for task in prange(tasks):
-        _adamax(np.int64(task), table, ends, values)
+_adamax_all = parallel_kernel(_adamax)
 
 
 def rmsprop_step(
@@ -93,10 +91,7 @@ def _rmsprop(task, table, ends, values):
             param[i] -= lr * slope
 
 
-@parallel_kernel
-def _rmsprop_all(tasks, table, ends, values):
-    for task in prange(tasks):
-        _rmsprop(np.int64(task), table, ends, values)
+_rmsprop_all = parallel_kernel(_rmsprop)
 
 
 def adagrad_step(
@@ -124,10 +119,7 @@ def _adagrad(task, table, ends, values):
             param[i] -= lr * slope / (np.sqrt(total[i]) + eps)
 
 
-@parallel_kernel
-def _adagrad_all(tasks, table, ends, values):
-    for task in prange(tasks):
-        _adagrad(np.int64(task), table, ends, values)
+_adagrad_all = parallel_kernel(_adagrad)
 
 
 def adadelta_step(
@@ -161,7 +153,4 @@ def _adadelta(task, table, ends, values):
             param[i] -= lr * delta
 
 
-@parallel_kernel
-def _adadelta_all(tasks, table, ends, values):
-    for task in prange(tasks):
-        _adadelta(np.int64(task), table, ends, values)
+_adadelta_all = parallel_kernel(_adadelta)

@@ -12,11 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.apart import address, call_at
 from trainkit.kernels.conv_tiles import Filters
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import aligned_empty
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, outer, store, zero_tile
@@ -112,24 +110,17 @@ def convolve_tiles(x: Array, weight: Filters, bias: Array | None, out: Array, pa
     kept = plan.blocks > 2 or PRODUCTS * step < LARGE
     transformed = empty((PRODUCTS * step if kept else 0,), x.dtype)
     if kept:
-        _filters_all(panels * splits, address(_filters, x.dtype, x.dtype, np.int64), taps, transformed, shape)
+        _filters_all(panels * splits, taps, transformed, shape)
     shift = np.zeros(vectors * lanes, x.dtype)
     if bias is not None:
         shift[:filters] = bias
-    place = address(_convolve, *[x.dtype] * 5, *[np.int32] * 2, *[np.int64] * 2)
     _convolve_all(
-        tasks * parts, place, x.reshape(-1), taps, transformed, shift, out.reshape(-1), plan.taken, plan.given, shape,
+        tasks * parts, x.reshape(-1), taps, transformed, shift, out.reshape(-1), plan.taken, plan.given, shape,
         plan.geometry,
     )  # fmt: skip
 
 
-@parallel_kernel
-def _filters_all(tasks, place, weight, out, shape):
-    for task in prange(tasks):
-        call_at(place, np.int64(task), (weight, out, shape))
-
-
-@kernel
+@inner_kernel
 def _filters(task, weight, out, shape):
     """Transforms a panel of filters for a range of channels: (36, panels, channels, filters of a panel) flat."""
     filters, channels, panels, splits, step = shape[0], shape[1], shape[2], shape[3], shape[4]
@@ -141,7 +132,10 @@ def _filters(task, weight, out, shape):
     _transform_filters(weight, shape, start, end, first, last, out, start * channels * lanes, step)
 
 
-@kernel
+_filters_all = parallel_kernel(_filters)
+
+
+@inner_kernel
 def _transform_filters(weight, shape, start, end, first, last, out, to, step):
     """Transforms the vectors of filters from start to end for the channels from first to last."""
     lanes = VECTOR_BYTES // weight.itemsize
@@ -153,7 +147,7 @@ def _transform_filters(weight, shape, start, end, first, last, out, to, step):
             filter_transform(weight, at + c * shape[7], shape[6], count, shape[8], out, goal, 6 * step, step)
 
 
-@kernel
+@inner_kernel
 def span(block, geometry):
     """The images and the rows of tiles of a block: the first and the number of each."""
     rows, parts, together = geometry[8], geometry[10], geometry[11]
@@ -165,7 +159,7 @@ def span(block, geometry):
     return image, min(together, geometry[0] - image), 0, rows
 
 
-@kernel
+@inner_kernel
 def lay(pixels, image, images, channels, channel, area, start, end, places, shift, plane, buffer):
     """Carries the pixels from start to end of a vector of channels of some images into planes of `buffer`."""
     lanes = VECTOR_BYTES // pixels.itemsize
@@ -182,7 +176,7 @@ def lay(pixels, image, images, channels, channel, area, start, end, places, shif
         shift -= plane
 
 
-@kernel
+@inner_kernel
 def transform_data(pixels, channels, image, images, first, strips, places, work, out, pitch, step, geometry):
     """Transforms all channels of a block: (36, tiles, channels) in `work` from `out` on, `step` and `pitch` apart."""
     height, row, columns = geometry[1], geometry[2], geometry[9]
@@ -206,13 +200,7 @@ def transform_data(pixels, channels, image, images, first, strips, places, work,
                     to += pitch
 
 
-@parallel_kernel
-def _convolve_all(tasks, place, x, weight, transformed, bias, out, taken, given, shape, geometry):
-    for task in prange(tasks):
-        call_at(place, np.int64(task), (x, weight, transformed, bias, out, taken, given, shape, geometry))
-
-
-@kernel
+@inner_kernel
 def _convolve(task, x, weight, transformed, bias, out, taken, given, shape, geometry):
     """Computes one part of the filters of some blocks. All arrays are flat: numba compiles `reshape` for long."""
     filters, channels, panels, tasks, parts = shape[0], shape[1], shape[2], shape[9], shape[10]
@@ -268,7 +256,10 @@ def _convolve(task, x, weight, transformed, bias, out, taken, given, shape, geom
         )  # fmt: skip
 
 
-@kernel
+_convolve_all = parallel_kernel(_convolve)
+
+
+@inner_kernel
 def _multiply(tiles, channels, vectors, data, at, pitch, transformed, start, to, m_pitch):
     """Multiplies (tiles, channels) by (channels, vectors of filters)."""
     lanes = VECTOR_BYTES // data.itemsize
@@ -292,7 +283,7 @@ def _multiply(tiles, channels, vectors, data, at, pitch, transformed, start, to,
         to += ROWS * m_pitch
 
 
-@kernel
+@inner_kernel
 def _give(
     work, products, pitch, step, base, end, image, images, first, strips, places, result, bias, out, filters, geometry
 ):

@@ -5,10 +5,8 @@ gradients up, block after block, and transforms the sum back at its end. A NaN i
 """
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.apart import address, call_at
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import zeros
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, copy, loaded, outer, store, zero_tile
@@ -50,21 +48,12 @@ def correlate_tiles(grad: Array, x: Array, padding: Pair) -> Array:
     partial = empty((chunks, filters, channels * 9), x.dtype)
     shape = np.array([filters, channels, chunks, parts, unit])
     sums = partial.reshape(-1)
-    place = address(_correlate, *[x.dtype] * 3, *[np.int32] * 2, *[np.int64] * 2)
-    _correlate_all(
-        chunks * parts, place, grad.reshape(-1), x.reshape(-1), sums, plan.taken, plan.given, shape, plan.geometry
-    )
+    _correlate_all(chunks * parts, grad.reshape(-1), x.reshape(-1), sums, plan.taken, plan.given, shape, plan.geometry)
     total: Array = partial[0] if chunks == 1 else partial.sum(axis=0)
     return total
 
 
-@parallel_kernel
-def _correlate_all(tasks, place, grad, x, partial, taken, given, shape, geometry):
-    for task in prange(tasks):
-        call_at(place, np.int64(task), (grad, x, partial, taken, given, shape, geometry))
-
-
-@kernel
+@inner_kernel
 def _correlate(task, grad, x, partial, taken, given, shape, geometry):
     """Computes the gradient of one part of the filters over one chunk of the blocks. All arrays are flat."""
     filters, channels, chunks, parts, unit = shape[0], shape[1], shape[2], shape[3], shape[4]
@@ -116,7 +105,10 @@ def _correlate(task, grad, x, partial, taken, given, shape, geometry):
                 filter_grad(work, at + channel, 6 * u_step, u_step, partial, to + channel * 9)
 
 
-@kernel
+_correlate_all = parallel_kernel(_correlate)
+
+
+@inner_kernel
 def _transform_grads(
     pixels, filters, begin, end, image, images, first, strips, places, work, buffer, out, pitch, step, geometry
 ):
@@ -142,7 +134,7 @@ def _transform_grads(
                     to += pitch
 
 
-@kernel
+@inner_kernel
 def _add_products(tiles, rows, vectors, work, left, m_pitch, right, v_pitch, at):
     """Adds (filters, tiles) times (tiles, vectors of channels)."""
     for row in range(0, rows, ROWS):
