@@ -112,8 +112,9 @@ def _walk(
     mode.enabled = create_graph  # for rules that users wrote, which work on tensors
     try:
         if create_graph:
-            return walk_backward(roots, retain_graph=retain, wanted=edges, wrap=wrap)
-        arrays = [(edge, gradient.array) for edge, gradient in roots]
+            tensors_of = [(edge, x if isinstance(x, TensorBase) else wrap(x)) for edge, x in roots]
+            return walk_backward(tensors_of, retain_graph=retain, wanted=edges, wrap=wrap)
+        arrays = [(edge, x.array if isinstance(x, TensorBase) else x) for edge, x in roots]
         return walk_backward(arrays, retain_graph=retain, wanted=edges)
     finally:
         mode.enabled = previous
@@ -132,13 +133,14 @@ def _edge(tensor: TensorBase) -> Any:
 
 
 def _first_gradient(tensor: TensorBase, gradient: Any) -> Any:
+    """The gradient with which the walk begins, a tensor, or the array of ones that stands for None."""
     if gradient is None:
         if tensor.array.size != 1:
             raise GradientError(
                 f"backward() begins at a tensor of one element, got shape {tensor.array.shape}; reduce it first "
                 "(.sum(), .mean()) or pass its gradient"
             )
-        return wrap(np.ones_like(tensor.array))
+        return np.ones(tensor.array.shape, tensor.array.dtype)
     if not isinstance(gradient, TensorBase):
         gradient = wrap(np.asarray(gradient, tensor.array.dtype))
     if gradient.array.shape != tensor.array.shape:

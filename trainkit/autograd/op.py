@@ -251,7 +251,10 @@ def op(forward: Callable[..., Any]) -> OpFunction:
         return register(this, _unary(this))
 
     def call(*args: Any) -> Any:
-        return run(this, args)
+        for arg in args:
+            if isinstance(arg, TensorBase):
+                return run(this, args)
+        return forward(UNRECORDED, *args)
 
     def otherwise(x: Any, y: Any) -> Any:
         if isinstance(x, TensorBase) or isinstance(y, TensorBase):

@@ -6,6 +6,7 @@ that looks at it is gone, and the next of its size class takes it from there. No
 array keeps its block alive, and views keep the array.
 """
 
+import math
 import threading
 from typing import Any, NamedTuple
 
@@ -58,11 +59,9 @@ class _Block:
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     """Return an array whose elements are whatever was there: `numpy.empty`, from the pool where it is large."""
-    if type(dtype) is not np.dtype:
+    if not isinstance(dtype, np.dtype):
         dtype = np.dtype(dtype)
-    size = dtype.itemsize
-    for length in shape:
-        size *= length
+    size = math.prod(shape) * dtype.itemsize
     if size < LEAST:
         return np.empty(shape, dtype)
     block = _Block()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 
 __all__ = ["add_places", "chunk_count", "larger", "max_places", "take_places", "three"]
 
@@ -31,7 +32,7 @@ def max_places(x: Array, starts: tuple[Array, ...], ends: tuple[Array, ...]) -> 
 
 def take_places(x: Array, places: Array, dims: int) -> Array:
     """The elements of x (..., dims) at places (..., any dims) in their plane, each of which lies in it."""
-    out = np.empty(places.shape, x.dtype)
+    out = empty(places.shape, x.dtype)
     if out.size:
         planes = math.prod(x.shape[: x.ndim - dims])
         parts = [np.ascontiguousarray(part).reshape(planes, -1) for part in (x, places)]
@@ -41,7 +42,7 @@ def take_places(x: Array, places: Array, dims: int) -> Array:
 
 def add_places(values: Array, places: Array, shape: tuple[int, ...], dims: int) -> Array:
     """Values (..., any dims) added, one after the other, into zeros of `shape` at places in their plane."""
-    out = np.empty(shape, values.dtype)
+    out = empty(shape, values.dtype)
     if out.size:
         planes = math.prod(shape[: len(shape) - dims])
         parts = [np.ascontiguousarray(part).reshape(planes, values.size // planes) for part in (values, places)]

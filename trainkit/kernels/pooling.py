@@ -10,9 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 from trainkit.kernels.places import chunk_count, larger, take_places, three
 
 __all__ = ["Window", "max_pool", "max_pool_gather", "max_pool_grad", "max_pool_places"]
+
+
+_BYTE, _INT = np.dtype(np.uint8), np.dtype(np.int32)
 
 
 class Window(NamedTuple):
@@ -32,24 +36,27 @@ def max_pool(x: Array, window: Window) -> tuple[Array, Array]:
     minus infinity, the first of equal maxima wins, and a NaN is larger than any number. Each window must reach an
     element.
     """
-    x, shape = _planes(x, window)
-    lead = x.shape[: x.ndim - len(window.counts)]
-    out = np.empty((*lead, *window.counts), x.dtype)
-    index = np.empty(out.shape, np.uint8 if math.prod(window.kernel_size) <= 256 else np.int32)
+    x, counts, taps = np.ascontiguousarray(x), window.counts, math.prod(window.kernel_size)
+    lead, size = x.shape[: -len(counts)], x.shape[-len(counts) :]
+    shape = lead + counts
+    out, index = empty(shape, x.dtype), empty(shape, _BYTE if taps <= 256 else _INT)
     if out.size:
+        planes = math.prod(lead)
         if _even(window):
-            planes = [part.reshape(shape[0], *part.shape[-2:]) for part in (x, out, index)]
-            _even_windows_all(chunk_count(shape[0], x.size), *planes)
+            form = planes, *counts
+            chunks = chunk_count(planes, x.size)
+            _even_windows_all(chunks, x.reshape(planes, *size), out.reshape(form), index.reshape(form))
         else:
-            form = shape[0], *three(window.counts)
-            chunks = chunk_count(math.prod(form[:3]), out.size * math.prod(window.kernel_size))
-            _max_pool_all(chunks, x.reshape(shape), out.reshape(form), index.reshape(form), _geometry(window))
+            form = planes, *three(counts)
+            chunks = chunk_count(math.prod(form[:3]), out.size * taps)
+            lying = x.reshape(planes, *three(size))
+            _max_pool_all(chunks, lying, out.reshape(form), index.reshape(form), _geometry(window))
     return out, index
 
 
 def max_pool_grad(grad: Array, index: Array, shape: tuple[int, ...], window: Window) -> Array:
     """The gradient of the input, of `shape`: grad (..., OD, OH, OW) added at each window's maximum."""
-    grad_x = np.empty(shape, grad.dtype)
+    grad_x = empty(shape, grad.dtype)
     if grad_x.size:
         dims = len(window.counts)
         planes, size = math.prod(shape[:-dims]), shape[-dims:]
@@ -76,12 +83,6 @@ def max_pool_places(index: Array, shape: tuple[int, ...], window: Window) -> Arr
     for count, step in zip(window.counts, steps[-len(window.counts) :], strict=True):
         corner = corner[..., None] + np.arange(count) * step
     return np.asarray(corner + offsets[index])
-
-
-def _planes(x: Array, window: Window) -> tuple[Array, tuple[int, ...]]:
-    """Return x in order, and its shape as (planes, D, H, W)."""
-    lead = x.ndim - len(window.counts)
-    return np.ascontiguousarray(x), (math.prod(x.shape[:lead]), *three(x.shape[lead:]))
 
 
 def _even(window: Window) -> bool:

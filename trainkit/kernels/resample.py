@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.memory import empty
 
 __all__ = ["Axis", "plane_mean", "resample"]
 
@@ -108,7 +109,7 @@ def resample(x: Array, axes: Sequence[Axis]) -> Array:
     """Sum x (..., sizes of the axes) as one to three axes say: (..., their outputs)."""
     dims = len(axes)
     lead = x.shape[: x.ndim - dims]
-    out = np.empty((*lead, *(axis.out for axis in axes)), x.dtype)
+    out = empty((*lead, *(axis.out for axis in axes)), x.dtype)
     if out.size:
         if dims == 2 and _is_small(*axes):
             dims, axes = 1, (_flat(*axes),)

@@ -6,6 +6,7 @@ import numpy as np
 
 from trainkit import kernels
 from trainkit.autograd.op import array_of, op
+from trainkit.autograd.ops.broadcast import broadcast_to
 from trainkit.autograd.ops.choose import clamp, masked
 from trainkit.autograd.ops.elementwise import exp, log, sigmoid
 from trainkit.autograd.ops.index import gather
@@ -16,6 +17,7 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "cross_entropy_grad",
+    "cross_entropy_rows",
     "log_softmax",
     "log_softmax_grad",
     "logistic_loss",
@@ -100,17 +102,31 @@ def _along(function: Any, dim: int, *arrays: Any) -> Any:
 
 
 @op
-def cross_entropy(ctx: Any, logits: Any, target: Any) -> Any:
+def cross_entropy_rows(ctx: Any, logits: Any, target: Any) -> Any:
     """The loss of each row of logits (N, C) against its class, target (N,): softmax and log-likelihood in one pass."""
     losses, log_sum_exp = kernels.cross_entropy(logits, target)
     ctx.save(logits, log_sum_exp, target)
     return losses
 
 
-@cross_entropy.backward
+@cross_entropy_rows.backward
 def _(ctx: Any, grad: Any) -> Any:
     logits, log_sum_exp, target = ctx.saved
     return cross_entropy_grad(grad, logits, log_sum_exp, target)
+
+
+@op
+def cross_entropy(ctx: Any, logits: Any, target: Any, number: float) -> Any:
+    """The sum of `cross_entropy_rows` over all rows, divided by a number: of the rows, for their mean."""
+    losses, log_sum_exp = kernels.cross_entropy(logits, target)
+    ctx.save(logits, log_sum_exp, target, number)
+    return kernels.total(losses) / number
+
+
+@cross_entropy.backward
+def _(ctx: Any, grad: Any) -> Any:
+    logits, log_sum_exp, target, number = ctx.saved
+    return cross_entropy_grad(broadcast_to(grad / number, target.shape), logits, log_sum_exp, target)
 
 
 @op
@@ -134,7 +150,7 @@ def _(ctx: Any, outer: Any) -> Any:
 
 @op
 def smooth_cross_entropy(ctx: Any, logits: Any, target: Any, weight: Any, smoothing: float) -> Any:
-    """As `cross_entropy`, against (1 - smoothing) one_hot(target) + smoothing / C, each class times its weight (C,)."""
+    """The rows of `cross_entropy`, against (1 - smoothing) one_hot(target) + smoothing / C, weighed by class, (C,)."""
     losses, log_sum_exp = kernels.smooth_cross_entropy(logits, target, weight, smoothing)
     ctx.save(logits, log_sum_exp, target, weight, smoothing)
     return losses

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from trainkit import kernels
 from trainkit.autograd.op import op
 from trainkit.autograd.ops.index import getitem
 from trainkit.autograd.ops.shape import clone
@@ -21,8 +20,8 @@ def pad_constant(ctx: Any, x: Any, widths: Widths, value: float) -> Any:
     """Put `value` around `x`: (before, after) for each dimension."""
     middle = _middle(x.shape, widths)
     ctx.save(middle)
-    shape = _padded(x.shape, widths)
-    out = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
+    out = kernels.empty(_padded(x.shape, widths), x.dtype)
+    out.fill(value)
     out[middle] = x
     return out
 
@@ -36,7 +35,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def pad_edges(ctx: Any, x: Any, widths: Widths, mode: str) -> Any:
     """Continue `x` on its own: (before, after) for each dimension, mode "reflect", "replicate" or "circular"."""
     ctx.save(x.shape, widths, mode)
-    out = np.empty(_padded(x.shape, widths), x.dtype)
+    out = kernels.empty(_padded(x.shape, widths), x.dtype)
     out[_middle(x.shape, widths)] = x
     for target, source in _edges(x.shape, widths, mode):
         out[target] = out[source]

@@ -42,12 +42,13 @@ def check_pooled(name: str, input: Tensor, dims: int, kinds: str = "f") -> None:
 
     Only the batch may be empty.
     """
-    axes = {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
-    if not dims + 1 <= input.ndim <= dims + 2:
-        raise ShapeError(f"{name} expected input of shape (N, C, {axes}) or (C, {axes}), got {input.shape}")
-    if 0 in input.shape[-dims - 1 :]:
-        raise ShapeError(f"{name} expected input in which nothing but the batch is empty, got shape {input.shape}")
-    if input.dtype.kind not in kinds:
+    shape = input.array.shape
+    if not dims + 1 <= len(shape) <= dims + 2:
+        axes = {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
+        raise ShapeError(f"{name} expected input of shape (N, C, {axes}) or (C, {axes}), got {shape}")
+    if 0 in shape[-dims - 1 :]:
+        raise ShapeError(f"{name} expected input in which nothing but the batch is empty, got shape {shape}")
+    if input.array.dtype.kind not in kinds:
         wanted = "a floating point dtype" if kinds == "f" else "numbers"
         raise DTypeError(f"{name} expected input of {wanted}, got {input.dtype}; cast it with .float()")
 

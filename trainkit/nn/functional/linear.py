@@ -19,19 +19,20 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ShapeError: the last size of `input` is not `in`, or the weight or the bias has another shape.
         DTypeError: the input has not the dtype of the weight.
     """
-    if weight.ndim not in (1, 2):
+    sizes, shape = weight.array.shape, input.array.shape
+    if len(sizes) not in (1, 2):
         raise ShapeError(f"linear needs a weight of shape (out, in) or (in,), got {weight.shape}")
-    features = weight.shape[-1]
-    if input.ndim == 0 or input.shape[-1] != features:
+    features = sizes[-1]
+    if not shape or shape[-1] != features:
         flat = int(np.prod(input.shape[1:])) == features and input.ndim > 2
         raise ShapeError(
             f"Linear expected input of shape (*, {features}), got {input.shape}"
             + ("; flatten it first (nn.Flatten())" if flat else f"; its last size must be in_features={features}")
         )
     same_dtype("Linear", input, weight)
-    if bias is not None and bias.shape != weight.shape[:-1]:
-        raise ShapeError(f"linear needs a bias of shape {tuple(weight.shape[:-1])}, got {bias.shape}")
-    if weight.ndim == 1:
+    if bias is not None and bias.array.shape != sizes[:-1]:
+        raise ShapeError(f"linear needs a bias of shape {sizes[:-1]}, got {bias.shape}")
+    if len(sizes) == 1:
         out = (input * weight).sum(-1)
         return out if bias is None else out + bias
     return _linalg.linear(input, weight, bias)

@@ -1,5 +1,6 @@
 """Losses of classification: of scores or probabilities against classes or probabilities."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from trainkit.autograd.ops import loss as _loss
 from trainkit.autograd.ops.choose import masked as _masked
 from trainkit.autograd.ops.index import gather as _gather
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
-from trainkit.nn.functional.reduction import check_classes, check_weight, reduced, same_shape
+from trainkit.nn.functional.reduction import check_classes, check_reduction, check_weight, reduced, same_shape
 
 __all__ = [
     "binary_cross_entropy",
@@ -70,11 +71,16 @@ def cross_entropy(
         labels = labels.reshape(-1)
     half = rows.array.dtype.char == "e"
     rows = rows.float() if half else rows
+    if weight is kept is None and not label_smoothing and reduction != "none":
+        check_reduction(reduction)
+        number = 1.0 if reduction == "sum" else len(rows.array) or math.nan
+        out = _loss.cross_entropy(rows, labels, number)
+        return out.half() if half else out
     if label_smoothing:
         factors: Any = np.ones(rows.array.shape[1]) if weight is None else weight.array
         losses = _loss.smooth_cross_entropy(rows, labels, factors, float(label_smoothing))
     else:
-        losses = _loss.cross_entropy(rows, labels)
+        losses = _loss.cross_entropy_rows(rows, labels)
     total = None
     if weight is not None or kept is not None:
         of_rows = _factors(weight, labels, kept)

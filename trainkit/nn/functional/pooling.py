@@ -261,9 +261,9 @@ def _largest(
 ) -> Any:
     name = f"MaxPool{dims}d"
     check_pooled(name, input, dims, "iuf")
-    sizes = map(_fixed, (kernel_size, stride, padding, dilation))
-    window = _window(name, input.shape[-dims:], *sizes, bool(ceil_mode))
-    if input.dtype == np.float16:
+    sizes = [_fixed(size) for size in (kernel_size, stride, padding, dilation)]
+    window = _window(name, input.array.shape[-dims:], *sizes, bool(ceil_mode))
+    if input.array.dtype.char == "e":
         return _halved(max_pool(input.float(), window, return_indices))
     return max_pool(input, window, return_indices)
 
