@@ -11,6 +11,7 @@ __all__ = [
     "Sizes",
     "check_pooled",
     "check_window",
+    "fixed",
     "fractional_sizes",
     "same_dtype",
     "sizes_of",
@@ -77,6 +78,11 @@ def sizes_of(value: Any, dims: int, name: str, least: int) -> tuple[int, ...]:
         many = f" or {dims} of them" if dims > 1 else ""
         raise ArgumentError(f"{name} must be an integer of at least {least}{many}, got {value!r}")
     return sizes
+
+
+def fixed(sizes: Any) -> Any:
+    """Make a tuple of a list, so that what was found for these sizes can be kept."""
+    return tuple(sizes) if isinstance(sizes, list) else sizes
 
 
 def window_sizes(

@@ -5,7 +5,8 @@ kernel is deep; a transposed convolution is the gradient of a convolution's inpu
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from trainkit.autograd.ops.conv import conv2d_grad_input as _transposed_plane
 from trainkit.autograd.ops.pad import pad
 from trainkit.autograd.ops.strided import unfold
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
-from trainkit.nn.functional.checks import Sizes, check_window, sizes_of
+from trainkit.nn.functional.checks import Sizes, check_window, fixed, sizes_of
 
 __all__ = [
     "check_same",
@@ -173,24 +174,15 @@ def _convolve(
     groups: int,
 ) -> Tensor:
     name = f"Conv{dims}d"
-    strides, dilations = sizes_of(stride, dims, "stride", 1), sizes_of(dilation, dims, "dilation", 1)
-    count = sizes_of(groups, 1, "groups", 1)[0]
-    _check(name, dims, input, weight, bias, weight.shape[1] * count if weight.ndim > 1 else 0, weight.shape[0])
-    if weight.shape[0] % count:
-        raise ShapeError(f"{name}: {weight.shape[0]} filters do not fall into groups={count}; take a multiple of it")
-    kernel_size = weight.shape[2:]
-    if isinstance(padding, str):
-        check_same(padding, strides)
-        pads = [(0, 0)] * dims if padding == "valid" else same_padding(kernel_size, dilations)
-        if any(before != after for before, after in pads):
-            input = pad(input, [n for before, after in reversed(pads) for n in (0, after - before)])
-        padding = [before for before, _ in pads]
-    paddings = sizes_of(padding, dims, "padding", 0)
-    check_window(name, input.shape[-dims:], kernel_size, paddings, dilations)
-    if input.dtype == np.float16:
-        wide = _wide(input, weight, bias)
-        return _convolve(dims, *wide, stride, paddings, dilation, groups).half()
-    batch = input if input.ndim == dims + 2 else input.unsqueeze(0)
+    shapes = input.array.shape, weight.array.shape, None if bias is None else bias.array.shape
+    numbers = [fixed(number) for number in (stride, padding, dilation)]
+    strides, paddings, dilations, count, missing = _plan(name, dims, shapes, *numbers, groups)
+    _check_dtypes(name, input, weight, bias)
+    if missing:
+        input = pad(input, missing)
+    if input.array.dtype.char == "e":
+        return _convolve(dims, *_wide(input, weight, bias), strides, paddings, dilations, count).half()
+    batch = input if input.array.ndim == dims + 2 else input.unsqueeze(0)
     if dims == 2:
         out = _plane(batch, weight, bias, strides, paddings, dilations, count)
     elif dims == 1:
@@ -200,6 +192,41 @@ def _convolve(
     else:
         out = _volume(batch, weight, bias, strides, paddings, dilations, count)
     return out if batch is input else out.squeeze(0)
+
+
+class _Plan(NamedTuple):
+    """A convolution's numbers, one for each dimension; and what 'same' puts behind, the last dimension first."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    missing: tuple[int, ...]
+
+
+@lru_cache(maxsize=512, typed=True)
+def _plan(
+    name: str, dims: int, shapes: tuple[Any, Any, Any], stride: Any, padding: Any, dilation: Any, groups: Any
+) -> _Plan:
+    """Check the numbers and the shapes of input, weight and bias (or None), once for each of their kind."""
+    strides, dilations = sizes_of(stride, dims, "stride", 1), sizes_of(dilation, dims, "dilation", 1)
+    count = sizes_of(groups, 1, "groups", 1)[0]
+    size, filters, _ = shapes
+    _check_shapes(name, dims, shapes, filters[1] * count if len(filters) > 1 else 0, filters[0] if filters else 0)
+    if filters[0] % count:
+        raise ShapeError(f"{name}: {filters[0]} filters do not fall into groups={count}; take a multiple of it")
+    kernel_size = filters[2:]
+    missing: tuple[int, ...] = ()
+    if isinstance(padding, str):
+        check_same(padding, strides)
+        pads = [(0, 0)] * dims if padding == "valid" else same_padding(kernel_size, dilations)
+        padding = tuple([before for before, _ in pads])
+        if any(before != after for before, after in pads):
+            missing = tuple([n for before, after in reversed(pads) for n in (0, after - before)])
+            size = (*size[:-dims], *[n + after - before for n, (before, after) in zip(size[-dims:], pads, strict=True)])
+    paddings = sizes_of(padding, dims, "padding", 0)
+    check_window(name, size[-dims:], kernel_size, paddings, dilations)
+    return _Plan(strides, paddings, dilations, count, missing)
 
 
 def _wide(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -234,7 +261,9 @@ def _transpose(
     strides, dilations = sizes_of(stride, dims, "stride", 1), sizes_of(dilation, dims, "dilation", 1)
     paddings, extra = sizes_of(padding, dims, "padding", 0), sizes_of(output_padding, dims, "output_padding", 0)
     count = sizes_of(groups, 1, "groups", 1)[0]
-    _check(name, dims, input, weight, bias, weight.shape[0], weight.shape[1] * count if weight.ndim > 1 else 0)
+    shapes = input.array.shape, weight.array.shape, None if bias is None else bias.array.shape
+    _check_shapes(name, dims, shapes, weight.shape[0], weight.shape[1] * count if weight.ndim > 1 else 0)
+    _check_dtypes(name, input, weight, bias)
     if weight.shape[0] % count:
         raise ShapeError(f"{name}: {weight.shape[0]} channels do not fall into groups={count}; take a multiple of it")
     if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
@@ -274,32 +303,35 @@ def transposed_size(
     return [(length - 1) * s - 2 * p + d * (k - 1) + 1 for length, k, s, p, d in numbers]
 
 
-def _check(
-    name: str, dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, channels: int, filters: int
-) -> None:
-    """Raise unless shapes and dtypes fit each other."""
-    if weight.ndim != dims + 2:
-        raise ShapeError(f"{name} expected a weight of {dims + 2} dimensions, got shape {weight.shape}")
-    if min(weight.shape[2:]) < 1:
-        raise ShapeError(f"{name} expected a kernel of at least one element, got a weight of shape {weight.shape}")
-    if not dims + 1 <= input.ndim <= dims + 2 or input.shape[-dims - 1] != channels:
+def _check_shapes(name: str, dims: int, shapes: tuple[Any, Any, Any], channels: int, filters: int) -> None:
+    """Raise unless the shapes of the input, the weight and the bias (or None) fit each other."""
+    size, weight, bias = shapes
+    if len(weight) != dims + 2:
+        raise ShapeError(f"{name} expected a weight of {dims + 2} dimensions, got shape {weight}")
+    if min(weight[2:]) < 1:
+        raise ShapeError(f"{name} expected a kernel of at least one element, got a weight of shape {weight}")
+    if not dims + 1 <= len(size) <= dims + 2 or size[-dims - 1] != channels:
         axes = _AXES[dims]
         hint = ""
-        if channels == 1 and input.ndim == dims + 1:
+        if channels == 1 and len(size) == dims + 1:
             hint = "; add the channel dimension with x.unsqueeze(1)"
-        elif input.ndim == dims + 2 and input.shape[-1] == channels:
-            hint = f"; put the channels first with x.movedim(-1, {1})"
+        elif len(size) == dims + 2 and size[-1] == channels:
+            hint = "; put the channels first with x.movedim(-1, 1)"
         raise ShapeError(
-            f"{name} expected input of shape (N, {channels}, {axes}) or ({channels}, {axes}), got {input.shape}{hint}"
+            f"{name} expected input of shape (N, {channels}, {axes}) or ({channels}, {axes}), got {size}{hint}"
         )
-    dtype = input.array.dtype
+    if bias is not None and bias != (filters,):
+        raise ShapeError(f"{name} expected a bias of shape ({filters},), got {bias}")
+
+
+def _check_dtypes(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """Raise unless all are of one floating point dtype."""
+    dtype, own = input.array.dtype, weight.array.dtype
     if dtype.kind != "f":
         raise DTypeError(f"{name} expected input of a floating point dtype, got {dtype}; cast it with .float()")
-    if weight.array.dtype != dtype or (bias is not None and bias.array.dtype != dtype):
-        found = weight.dtype if weight.array.dtype != dtype else bias.dtype if bias is not None else None
+    if own != dtype or (bias is not None and bias.array.dtype != dtype):
+        found = own if own != dtype or bias is None else bias.array.dtype
         raise DTypeError(
             f"{name} expected input of dtype {found}, that of its weight and bias, got {dtype}; "
             f"cast the input with .to({str(found)!r})"
         )
-    if bias is not None and bias.shape != (filters,):
-        raise ShapeError(f"{name} expected a bias of shape ({filters},), got {bias.shape}")

@@ -15,7 +15,7 @@ from trainkit.autograd.ops.shape import reshape
 from trainkit.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from trainkit.kernels.pooling import Window
 from trainkit.kernels.resample import Axis
-from trainkit.nn.functional.checks import Sizes, check_pooled, check_window, sizes_of, window_sizes
+from trainkit.nn.functional.checks import Sizes, check_pooled, check_window, fixed, sizes_of, window_sizes
 
 __all__ = [
     "avg_pool1d",
@@ -261,15 +261,11 @@ def _largest(
 ) -> Any:
     name = f"MaxPool{dims}d"
     check_pooled(name, input, dims, "iuf")
-    sizes = [_fixed(size) for size in (kernel_size, stride, padding, dilation)]
+    sizes = [fixed(size) for size in (kernel_size, stride, padding, dilation)]
     window = _window(name, input.array.shape[-dims:], *sizes, bool(ceil_mode))
     if input.array.dtype.char == "e":
         return _halved(max_pool(input.float(), window, return_indices))
     return max_pool(input, window, return_indices)
-
-
-def _fixed(sizes: Any) -> Any:
-    return tuple(sizes) if isinstance(sizes, list) else sizes
 
 
 def _halved(out: Any) -> Any:
@@ -301,7 +297,7 @@ def _average(
     if divisor_override == 0:
         raise ArgumentError(f"{name}: divisor_override must not be 0")
     size = tuple(input.shape[-dims:])
-    window = _window(name, size, *map(_fixed, (kernel_size, stride, padding)), 1, bool(ceil_mode))
+    window = _window(name, size, *map(fixed, (kernel_size, stride, padding)), 1, bool(ceil_mode))
     if input.dtype == np.float16:
         wide = input.float()
         return _average(dims, wide, *window[:3], ceil_mode, count_include_pad, divisor_override).half()
