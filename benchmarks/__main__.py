@@ -1,96 +1,148 @@
 """Measure every workload against its peer and write RESULTS.md: `make bench`, `make bench ARGS="--only example"`.
 
 The two libraries take turns, each time in a process of its own; a row is the median over the rounds of the ratio
-peer / trainkit within a round. Above 1, trainkit is faster.
+peer / trainkit within a round. Above 1, trainkit is faster. What fails is shown and left out, and the file is written
+after each section, also when Ctrl-C ends the run.
 """
 
 import argparse
-import importlib.metadata
 import os
-import platform
-import statistics
-import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
-from benchmarks.collect import WORKLOADS
+from benchmarks import load, start
+from benchmarks.collect import SECTIONS, WORKLOADS, Section
+from benchmarks.process import MeasurementError, python
+from benchmarks.report import COLUMNS, Pair, Report, cores, header, mean_line, number, row
 from benchmarks.workloads import Workload
 
-HERE = Path(__file__).parent
-EPOCHS = {"mnist_ignite": "ignite", "mnist_poutyne": "poutyne"}
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS: dict[str, tuple[str, list[str]]] = {
+    "nets": (SECTIONS["nets"].title, list(SECTIONS["nets"].workloads)),
+    "load": ("Nets beside busy processes", list(load.NETS)),
+    **{key: (section.title, list(section.workloads)) for key, section in SECTIONS.items() if key != "nets"},
+    "starts": ("Start-up and whole runs", ["start", "cold", *start.EPOCHS]),
+}
+"""Headline and names of each section, in the order of the document."""
 
 
-def measure(library: str, names: list[str], threads: int, seconds: float) -> list[tuple[float, float]]:
+def worker(library: str, names: list[str], threads: int, seconds: float) -> list[tuple[float, float]]:
     """Return the median seconds of a call and the memory of the process in MB for each workload, in a new process."""
-    command = [sys.executable, "-m", "benchmarks.worker", library, ",".join(names), str(threads), str(seconds)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE.parent)
-    found = [line.split() for line in done.stdout.splitlines()]
-    return [(float(seconds), float(memory)) for seconds, memory in found]
+    arguments = "-m", "benchmarks.worker", library, ",".join(names), str(threads), str(seconds)
+    for _ in range(2):
+        found = [line.split() for line in python(*arguments)[1].splitlines()]
+        if all(compiled == "0" for _, _, compiled in found):
+            break  # otherwise the memory would be the compiler's
+    return [(float(seconds), float(memory)) for seconds, memory, _ in found]
 
 
-def table(names: list[str], threads: int, rounds: int, seconds: float) -> list[str]:
-    """Return the lines of workloads that are measured in one process."""
-    first = WORKLOADS[names[0]]
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(measure("trainkit", names, threads, seconds))
-        theirs.append(measure(first.against, names, threads, seconds))
-    lines = []
-    for name, us, them in zip(names, zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
-        workload = WORKLOADS[name]
-        memory = "" if workload.group else f"{max(m for _, m in us):.0f} / {max(m for _, m in them):.0f} MB"
-        times = [second for second, _ in us], [second for second, _ in them]
-        lines.append(row(workload.title, str(threads), workload.unit, *times, workload.peer, memory))
-        print(lines[-1], flush=True)
-    return lines
-
-
-def start_up(library: str) -> float:
-    """Return the seconds from the start of a process to the end of its first training step."""
-    code = f"from benchmarks.workloads import example_net; example_net({library!r})()"
-    before = os.times()
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=HERE.parent)
-    return os.times().elapsed - before.elapsed
-
-
-def whole_epoch(library: str, folder: str) -> float:
-    """Return the seconds of a process that trains an epoch on MNIST and evaluates."""
-    code = f"from benchmarks.fit import mnist; mnist({library!r}, {folder!r})"
-    before = os.times()
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=HERE.parent)
-    seconds = os.times().elapsed - before.elapsed
-    accuracy = float(done.stdout.split()[-1])
-    if accuracy < 0.97:
-        raise SystemExit(f"{library} reached an accuracy of {accuracy} only: this is no fair comparison")
-    return seconds
-
-
-def row(
-    title: str, threads: str, unit: str, ours: list[float], theirs: list[float], peer: str, memory: str = ""
-) -> str:
-    """Return a line of the table."""
-    scale = {"s": 1, "ms": 1e3, "us": 1e6}[unit]
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    median = statistics.median
-    return (
-        f"| {title} | {threads} | {peer} | {median(ours) * scale:.3g} {unit} | {median(theirs) * scale:.3g} {unit} "
-        f"| **{median(ratios):.2f}** | {min(ratios):.2f} to {max(ratios):.2f} | {memory} |"
-    )
-
-
-def machine() -> str:
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
-def together(name: str, workload: Workload) -> tuple[str, bool, str]:
+def together(name: str) -> tuple[str, bool, str]:
     """Return what is alike in workloads that are measured in one process."""
+    workload = WORKLOADS[name]
     return workload.group or name, workload.threads, workload.against
+
+
+def measure_section(section: Section, names: Iterable[str], report: Report, seconds: float) -> None:
+    """Measure workloads and say their rows."""
+    title, pairs, wanted, peak = section.title, [], 0, 0.0
+    report.say(title, *([section.text, ""] if section.text else []), *header((*COLUMNS, *section.columns)))
+    for (_, threaded, against), members in groupby(names, together):
+        group = list(members)
+        for threads in sorted({1, cores()}) if threaded else [1]:
+            wanted += len(group)
+            ours, theirs = [], []
+            try:
+                for _ in range(report.rounds):
+                    if "of the peak" in section.columns:
+                        peak = max(peak, float(python("-m", "benchmarks.peak")[1]))
+                    ours.append(worker("trainkit", group, threads, seconds))
+                    theirs.append(worker(against, group, threads, seconds))
+            except MeasurementError as failure:
+                report.failed(title, f"{', '.join(group)}, threads: {threads}", failure)
+                continue
+            for i, name in enumerate(group):
+                us, them = [found[i] for found in ours], [found[i] for found in theirs]
+                memory = max(m for _, m in us), max(m for _, m in them)
+                pairs.append(Pair(WORKLOADS[name], threads, [s for s, _ in us], [s for s, _ in them], memory))
+                report.say(title, row(pairs[-1], section.columns, peak))
+    if peak:
+        report.say(title, "", f"The peak of a thread: {peak:.0f} GFLOP/s.")
+    if section.mean and pairs:
+        report.say(title, "", mean_line(pairs, wanted))
+
+
+def measure_load(names: Iterable[str], report: Report, seconds: float) -> None:
+    """Measure nets alone and beside busy processes."""
+    title, levels, growths = PARTS["load"][0], sorted({0, 1, cores()}), []
+    report.say(
+        title,
+        f"The median step on {cores()} threads alone, beside one process that computes all the time, and beside as "
+        "many as there are cores; trainkit's before torch's. Growth: of the step alone; bold where trainkit's is less."
+        + load.others(),
+        "",
+        *load.columns(levels),
+    )
+    for name in names:
+        try:
+            growths.append(load.measure(name, cores(), levels, report.rounds, seconds))
+        except MeasurementError as failure:
+            report.failed(title, name, failure)
+        else:
+            report.say(title, growths[-1].row(levels))
+    if growths:
+        report.say(title, "", load.summary(growths, levels))
+
+
+def measure_starts(names: list[str], report: Report) -> None:
+    """Measure whole processes."""
+    title, threads = PARTS["starts"][0], cores()
+    report.say(title, *header(COLUMNS))
+
+    def compare(workload: Workload, once: Callable[[str], float], rounds: int) -> None:
+        try:
+            pairs = [(once("trainkit"), once(workload.against)) for _ in range(rounds)]
+        except MeasurementError as failure:
+            report.failed(title, f"{workload.title}, {workload.peer}", failure)
+            return
+        ours, theirs = ([pair[i] for pair in pairs] for i in (0, 1))
+        report.say(title, row(Pair(workload, threads, ours, theirs)))
+
+    if "start" in names:
+        try:
+            start.first_step("trainkit")  # kernels are on disk from here on, and torch's library is in memory
+            start.first_step("torch")
+        except MeasurementError as failure:
+            report.failed(title, "the first step", failure)
+        else:
+            compare(start.FIRST, start.first_step, report.rounds)
+    folder = os.environ.get("TRAINKIT_DATA", "")
+    epochs = [name for name in names if name in start.EPOCHS]
+    if epochs and not folder:
+        report.failed(title, ", ".join(epochs), MeasurementError("set TRAINKIT_DATA to the folder that holds mnist/"))
+        epochs = []
+    for name in epochs:
+        compare(
+            start.EPOCHS[name], lambda library: start.whole_epoch(library, f"{folder}/mnist"), min(report.rounds, 3)
+        )
+    if "cold" in names:
+        try:
+            runs = [start.cold_run() for _ in range(min(report.rounds, 3))]
+        except MeasurementError as failure:
+            report.failed(title, "cold", failure)
+            return
+        cold, warm = median(run[0] for run in runs), median(run[1] for run in runs)
+        report.say(
+            title,
+            "",
+            "The first run on a machine compiles what it needs:",
+            "",
+            *header(["process", "threads", "empty cache", "the next run", "compiling, median", "by its own account"]),
+            f"| the MNIST example, a dry run | {threads} | {number(cold)} s | {number(warm)} s "
+            f"| **{number(median(c - w for c, w, _ in runs))} s** | {runs[-1][2]} |",
+        )
 
 
 def main() -> None:
@@ -98,55 +150,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="How often the two libraries take turns.")
     parser.add_argument("--seconds", type=float, default=1.5, help="How long each process measures.")
+    every = [name for _, names in PARTS.values() for name in names]
     parser.add_argument(
-        "--only", nargs="*", choices=[*WORKLOADS, "start", *EPOCHS], help="Measure these alone; writes no file."
+        "--only",
+        nargs="*",
+        choices=[*PARTS, *every],
+        metavar="NAME",
+        help=f"Measure these alone; writes no file. Sections: {', '.join(PARTS)}; rows: {', '.join(every)}.",
     )
     options = parser.parse_args()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    lines = []
-    wanted = {name: workload for name, workload in WORKLOADS.items() if not options.only or name in options.only}
-    for (_, threaded, _), members in groupby(wanted, lambda name: together(name, WORKLOADS[name])):
-        names = list(members)
-        for threads in sorted({1, cores}) if threaded else [1]:
-            lines += table(names, threads, options.rounds, options.seconds)
-    if not options.only or "start" in options.only:
-        pairs = [(start_up("trainkit"), start_up("torch")) for _ in range(options.rounds)]
-        ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
-        title = "process start to the end of the first step, MNIST network"
-        lines.append(row(title, str(cores), "s", ours, theirs, "torch"))
-        print(lines[-1], flush=True)
-    folder = os.environ.get("TRAINKIT_DATA", "")
-    for name, peer in EPOCHS.items():
-        if options.only and name not in options.only:
-            continue
-        if not folder:
-            print(f"{name} is left out: set TRAINKIT_DATA to the folder that holds mnist/")
-            continue
-        ours, theirs = [], []
-        for _ in range(min(options.rounds, 3)):
-            ours.append(whole_epoch("trainkit", f"{folder}/mnist"))
-            theirs.append(whole_epoch(peer, f"{folder}/mnist"))
-        title = "a script: one epoch of MNIST with accuracy and a bar, from process start to the test accuracy"
-        lines.append(row(title, str(cores), "s", ours, theirs, f"torch + {peer}"))
-        print(lines[-1], flush=True)
-    if options.only:
-        return
-    versions = ", ".join(
-        f"{p} {importlib.metadata.version(p)}" for p in ("torch", "pytorch-ignite", "poutyne", "numpy", "numba")
-    )
-    load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
-    (HERE / "RESULTS.md").write_text(
-        "# Results\n\nWritten by `make bench`. Ratio: peer / trainkit, median over the rounds, each library in "
-        "processes of its own, taking turns; above 1 trainkit is faster.\n\n"
-        f"{machine()}, {cores} cores, {platform.system()}, Python {platform.python_version()}, {versions}{load}; "
-        f"{options.rounds} rounds.\n\n"
-        "The last column is the most memory of the two processes, trainkit's first.\n\n"
-        "| workload | threads | peer | trainkit | peer's | ratio | rounds | memory |\n"
-        + "|---" * 8
-        + "|\n"
-        + "\n".join(lines)
-        + "\n"
-    )
+    wanted = {
+        key: [name for name in names if not options.only or {key, name} & set(options.only)]
+        for key, (_, names) in PARTS.items()
+    }
+    report = Report(None if options.only else RESULTS, options.rounds)
+    report.missing = [PARTS[key][0] for key, names in wanted.items() if names]
+    try:
+        for key, names in wanted.items():
+            if not names:
+                continue
+            print(f"\n## {PARTS[key][0]}\n")
+            if key == "load":
+                measure_load(names, report, options.seconds)
+            elif key == "starts":
+                measure_starts(names, report)
+            else:
+                measure_section(SECTIONS[key], names, report, options.seconds)
+            report.missing.remove(PARTS[key][0])
+            report.write()
+    except KeyboardInterrupt:
+        print("\nStopped by Ctrl-C.", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        report.write()
+    if report.failures:
+        sys.exit("\n".join(["", "These failed:", *report.failures]))
 
 
 if __name__ == "__main__":

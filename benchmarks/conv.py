@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.workloads import Workload, batch, example_module, modules, training
 
-__all__ = ["KERNELS", "WORKLOADS"]
+__all__ = ["KERNELS", "NETS"]
 
 
 def convolution(
@@ -110,7 +110,7 @@ def resnet18(nn: Any, functional: Any) -> Any:
     )
 
 
-_SHAPES = {
+_SHAPES: dict[str, tuple[str, tuple[int, int, int, int], int, int, int]] = {
     "stem": ("7x7, 3 to 64, stride 2, 224x224, batch 8", (8, 3, 224, 224), 64, 7, 2),
     "64": ("3x3, 64 to 64, 56x56, batch 8", (8, 64, 56, 56), 64, 3, 1),
     "64_128": ("3x3, 64 to 128, stride 2, 56x56, batch 8", (8, 64, 56, 56), 128, 3, 2),
@@ -122,7 +122,7 @@ _SHAPES = {
 _DIRECTIONS = {"forward": "forward", "x": "gradient of the input", "w": "gradient of the weight"}
 _SGD = {"lr": 0.01, "momentum": 0.9}
 
-WORKLOADS = {
+NETS = {
     "ignite_net": Workload(
         "training step, pytorch-ignite's MNIST network, SGD, batch 64",
         step_of(ignite_net, 64, (1, 28, 28), "SGD", **_SGD),
@@ -144,9 +144,22 @@ WORKLOADS = {
         "inference, PyTorch's MNIST network, batch 256", inference_of(example_module, 256), calls=3
     ),
 }
+
+
+def kernel(name: str, direction: str) -> Workload:
+    """Return the row of a convolution alone; all three directions take as many products."""
+    title, (N, C, H, W), F, size, stride = _SHAPES[name]
+    rows, columns = ((length + 2 * (size // 2) - size) // stride + 1 for length in (H, W))
+    return Workload(
+        f"convolution {title}, {_DIRECTIONS[direction]}",
+        convolution(direction, (N, C, H, W), F, size, stride),
+        flops=2 * N * F * rows * columns * C * size * size,
+    )
+
+
 KERNELS = {
-    f"conv_{name}_{direction}": Workload(f"convolution {title}, {what}", convolution(direction, *shape))
-    for name, (title, *shape) in _SHAPES.items()
-    for direction, what in _DIRECTIONS.items()
+    f"conv_{name}_{direction}": kernel(name, direction)
+    for name in _SHAPES
+    for direction in _DIRECTIONS
     if not (name == "stem" and direction == "x")
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["WORKLOADS", "Workload"]
+__all__ = ["ENGINE", "NETS", "SMALL", "SUPERVISED", "Workload"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Workload:
         inside: how many steps one call makes, where one step is what the row tells.
         group: workloads of one group are measured in one process, which saves its start; "" is a process of its own,
             whose memory is told.
+        flops: of one call, multiplications and additions as they are counted on paper; 0 where nobody asks.
     """
 
     title: str
@@ -39,12 +40,25 @@ class Workload:
     against: str = "torch"
     inside: int = 1
     group: str = ""
+    flops: int = 0
 
 
 def modules(library: str) -> tuple[Any, Any, Any, Any]:
     """Return the library, its nn, its optim and nn.functional."""
     names = (library, f"{library}.nn", f"{library}.optim", f"{library}.nn.functional")
     return tuple(importlib.import_module(name) for name in names)  # type: ignore[return-value]
+
+
+def use_threads(library: str, threads: int) -> None:
+    """Compute on so many threads."""
+    if library in ("trainkit", "bare"):
+        import trainkit
+
+        trainkit.set_num_threads(threads)
+    else:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def batch(lib: Any, *shape: int) -> tuple[Any, Any]:
@@ -93,11 +107,16 @@ def example_net(library: str) -> Callable[[], Any]:
     return training(lib, functional, net, optim.Adam(net.parameters()), *batch(lib, 64, 1, 28, 28))
 
 
-def perceptron(library: str) -> Callable[[], Any]:
-    """Return a step of a 784-128-10 perceptron, Adam, batch 64."""
-    lib, nn, optim, functional = modules(library)
-    net = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-    return training(lib, functional, net, optim.Adam(net.parameters()), *batch(lib, 64, 784))
+def perceptron(optimizer: str, images: int, **options: Any) -> Callable[[str], Callable[[], Any]]:
+    """Return the maker of a step of a 784-128-10 perceptron with an optimizer by its name."""
+
+    def make(library: str) -> Callable[[], Any]:
+        lib, nn, optim, functional = modules(library)
+        net = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+        learner = getattr(optim, optimizer)(net.parameters(), **options)
+        return training(lib, functional, net, learner, *batch(lib, images, 784))
+
+    return make
 
 
 def batch_norm_net(library: str) -> Callable[[], Any]:
@@ -211,24 +230,33 @@ def engine_row(what: str, handlers: int, every: int | None = None) -> Workload:
     """Return the row of an iteration with so many handlers."""
     title = f"engine, one iteration, {what}"
     make = engine_loop(handlers, every)
-    return Workload(title, make, "us", peer="pytorch-ignite", threads=False, inside=ITERATIONS)
+    return Workload(title, make, "us", peer="pytorch-ignite", inside=ITERATIONS)
 
 
-WORKLOADS: dict[str, Workload] = {
-    "example": Workload("training step, PyTorch's MNIST network, Adam, batch 64", example_net, calls=5),
-    "perceptron": Workload("training step, perceptron 784-128-10, Adam, batch 64", perceptron, calls=50),
+NETS: dict[str, Workload] = {
+    "perceptron": Workload("training step, perceptron 784-128-10, Adam, batch 64", perceptron("Adam", 64), calls=50),
+    "perceptron_sgd": Workload(
+        "training step, perceptron 784-128-10, SGD, batch 32", perceptron("SGD", 32, lr=0.01), calls=50
+    ),
     "batch_norm": Workload("training step, 2 convolutions + BatchNorm, Adam, batch 64", batch_norm_net, calls=5),
-    "add": Workload("recorded 4x4 add", small_op(lambda lib, a, b: a + b), "us", 2000, threads=False),
-    "mul": Workload("recorded 4x4 multiply", small_op(lambda lib, a, b: a * b), "us", 2000, threads=False),
-    "relu": Workload("recorded 4x4 relu", small_op(lambda lib, a, b: lib.relu(a)), "us", 2000, threads=False),
-    "matmul": Workload("recorded 4x4 matrix product", small_op(lambda lib, a, b: a @ b), "us", 2000, threads=False),
-    "small_graph": Workload("forward and backward of (a @ w).sum(), 4x4", small_graph, "us", 500, threads=False),
-    "chain": Workload("backward of a chain of 1,000 products", chain, threads=False),
+    "example": Workload("training step, PyTorch's MNIST network, Adam, batch 64", example_net, calls=5),
+}
+SMALL: dict[str, Workload] = {
+    "add": Workload("recorded 4x4 add", small_op(lambda lib, a, b: a + b), "us", 2000),
+    "mul": Workload("recorded 4x4 multiply", small_op(lambda lib, a, b: a * b), "us", 2000),
+    "relu": Workload("recorded 4x4 relu", small_op(lambda lib, a, b: lib.relu(a)), "us", 2000),
+    "matmul": Workload("recorded 4x4 matrix product", small_op(lambda lib, a, b: a @ b), "us", 2000),
+    "small_graph": Workload("forward and backward of (a @ w).sum(), 4x4", small_graph, "us", 500),
+    "chain": Workload("backward of a chain of 1,000 products", chain),
+}
+ENGINE: dict[str, Workload] = {
     "engine_0": engine_row("no handler", 0),
     "engine_3": engine_row("3 handlers", 3),
     "engine_10": engine_row("10 handlers", 10),
     "engine_every": engine_row("a filter every=100", 0, every=100),
     "engine_mixed": engine_row("3 handlers, a filter every=100", 3, every=100),
+}
+SUPERVISED: dict[str, Workload] = {
     "engine_perceptron": Workload(
         "training step of the perceptron under a supervised Engine",
         perceptron_run,

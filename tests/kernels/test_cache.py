@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from trainkit import kernels
 from trainkit.errors import ArgumentError
+from trainkit.kernels import cache
 
 PROGRAM = """
 import numpy as np
@@ -126,8 +128,6 @@ def test_the_key_is_of_sources_versions_and_cpu(monkeypatch):
     import llvmlite.binding
     import numba
 
-    from trainkit.kernels import cache
-
     key = cache._key.__wrapped__
     plain = key()
     assert plain == key() == cache._key()
@@ -167,6 +167,164 @@ def test_a_temporary_folder_that_others_can_write_is_not_trusted(tmp_path):
     (folder, _), _ = end(start(blocked, TMPDIR=str(tmp_path)))
     assert not Path(folder).is_relative_to(planted)
     assert not Path(folder).exists()  # it was this process' own, and went with it
+
+
+PLANTED = "0123456789abcdef0123"
+
+
+def plant(
+    cache, name=PLANTED, files=("some.kernel-1.py311.nbi", "some.kernel-1.py311.1.nbc", ".lock", ".used"), days=31
+):
+    """A folder of another key, not used for some days."""
+    folder = cache / "kernels" / name
+    folder.mkdir(parents=True)
+    for file in files:
+        (folder / file).write_text("something")
+    then = time.time() - days * 86_400
+    for path in [*folder.iterdir(), folder]:
+        os.utime(path, (then, then))
+    return folder
+
+
+def tidied(cache, program="from trainkit import kernels; print(kernels.cache_info().folder)", **variables):
+    """The folder of a process that uses a cache for the first time that day."""
+    (folder,), errors = end(start(cache, program, **variables))
+    assert errors == ""
+    return Path(folder)
+
+
+def test_folders_of_other_keys_are_removed_when_nobody_has_used_them_for_long(tmp_path):
+    stamped = plant(tmp_path)
+    before_stamps = plant(tmp_path, PLANTED[::-1], ["some.kernel-1.py311.nbi", "some.kernel-1.py311.1.nbc.tmp.0a1b"])
+    interrupted = plant(tmp_path, f"{'f' * 20}.old", ["some.kernel-1.py311.1.nbc"])
+    recent = plant(tmp_path, "a" * 20, days=29)
+    folder = tidied(tmp_path)
+    assert not stamped.exists()
+    assert not before_stamps.exists()
+    assert not interrupted.exists()
+    assert sorted(folder.parent.iterdir()) == sorted([folder, recent])
+
+
+def test_one_start_a_day_tidies_up(tmp_path):
+    folder = tidied(tmp_path)
+    stamp = folder / ".used"
+    planted, first = plant(tmp_path), stamp.stat().st_mtime
+    tidied(tmp_path)
+    assert planted.exists()
+    assert stamp.stat().st_mtime == first
+    os.utime(stamp, (first - 90_000, first - 90_000))
+    tidied(tmp_path)
+    assert not planted.exists()
+    assert stamp.stat().st_mtime >= first, "and it says again that the folder was used"
+
+
+def test_nothing_is_removed_but_what_is_ours(tmp_path):
+    kept = [
+        plant(tmp_path, PLANTED[:19]),
+        plant(tmp_path, PLANTED + "4"),
+        plant(tmp_path, PLANTED.upper()),
+        plant(tmp_path, PLANTED + ".bak"),
+        plant(tmp_path, "b" * 20, [".used", "letter.txt"]),
+        plant(tmp_path, "c" * 20, []),
+        plant(tmp_path, "kernels"),
+        plant(tmp_path / "elsewhere"),
+    ]
+    nested = plant(tmp_path, "d" * 20, [".used"])
+    (nested / "folder.nbi").mkdir()
+    os.utime(nested, (0, 0))
+    link = tmp_path / "kernels" / ("e" * 20)
+    link.symlink_to(kept[-1], target_is_directory=True)
+    before = sorted(tmp_path.rglob("*"))
+    folder = tidied(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*") if not path.is_relative_to(folder)) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks are POSIX")
+def test_a_folder_in_use_is_not_removed_however_old_its_stamp_is(tmp_path):
+    own = tidied(tmp_path)
+    program = "from trainkit.kernels import cache; cache._hold(cache.Path({!r})); print('held', flush=True); input()"
+    planted = plant(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program.format(str(planted))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "held\n"
+        for path in (planted / ".used", planted, own / ".used"):
+            os.utime(path, (0, 0))  # it has run for years
+        tidied(tmp_path)
+        assert planted.exists()
+    finally:
+        process.communicate("", timeout=60)
+    os.utime(own / ".used", (0, 0))
+    tidied(tmp_path)
+    assert not planted.exists()
+
+
+def test_a_folder_that_is_removed_while_it_is_taken_up_is_made_anew(tmp_path, monkeypatch):
+    folder = plant(tmp_path)
+    plain, calls = cache._opened, []
+
+    def opened(stamp):
+        if not calls:  # between the opening and the lock
+            calls.append(plain(stamp))
+            os.utime(stamp, (0, 0))
+            cache._remove_unused(folder)
+            assert not folder.exists()
+            return calls[0]
+        return plain(stamp)
+
+    monkeypatch.setattr(cache, "_opened", opened)
+    assert cache._hold(folder)
+    assert [path.name for path in folder.iterdir()] == [".used"]
+
+
+def test_many_processes_tidy_up_at_once(tmp_path):
+    planted = [plant(tmp_path, f"{i:020x}") for i in range(60)]
+    program = "from trainkit import kernels; print(kernels.cache_info().folder)"
+    for process in [start(tmp_path, program) for _ in range(4)]:
+        (folder,), errors = end(process)
+        assert errors == ""
+    assert not any(path.exists() for path in planted)
+    assert list((tmp_path / "kernels").iterdir()) == [Path(folder)]
+
+
+@pytest.mark.parametrize("function", ["rename", "iterdir", "unlink", "lstat"])
+def test_a_parent_that_cannot_be_written_or_read_stops_nobody(tmp_path, function):
+    """The folder is said to be one: root, as whom tests often run, writes into every folder."""
+    planted = plant(tmp_path)
+    program = f"""
+from pathlib import Path
+plain = Path.{function}
+def refuse(path, *args, **options):
+    if path.name in ("kernels", {PLANTED!r}) or path.parent.name.endswith(".old"):
+        raise PermissionError(13, "read-only")
+    return plain(path, *args, **options)
+Path.{function} = refuse
+from trainkit import kernels
+print(kernels.cache_info().folder)
+"""
+    folder = tidied(tmp_path, program)
+    assert folder.is_dir()
+    assert planted.exists() or planted.with_suffix(".old").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root writes everywhere")
+def test_a_parent_that_is_read_only_stops_nobody(tmp_path):
+    folder, planted = tidied(tmp_path), plant(tmp_path)
+    os.utime(folder / ".used", (0, 0))
+    folder.parent.chmod(0o555)
+    try:
+        assert tidied(tmp_path) == folder
+        assert planted.exists()
+    finally:
+        folder.parent.chmod(0o755)
+
+
+def test_a_stamp_that_cannot_be_written_stops_nobody(tmp_path):
+    folder = tidied(tmp_path)
+    (folder / ".used").unlink()
+    (folder / ".used").mkdir()
+    assert tidied(tmp_path) == folder
 
 
 def test_numba_keeps_its_settings(tmp_path):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import platform
+import re
 import shutil
 import stat
 import sys
@@ -35,6 +36,10 @@ __all__ = ["CacheInfo", "KernelCache", "cache_info"]
 
 DIGEST = hashlib.sha256().digest_size
 QUIET_SECONDS = 2.0  # compiling is over when no kernel has been compiled for so long
+DAY = 86_400.0
+UNUSED_DAYS = 30
+STAMP = ".used"  # touched by who uses its folder, and locked as long as that process lives
+OURS = re.compile(r"\.lock|\.used|.+\.nb[ic](\.tmp\..+)?")
 
 
 class CacheInfo(NamedTuple):
@@ -59,7 +64,8 @@ def cache_info() -> CacheInfo:
 
     The folder is `kernels/<key>` under `$TRAINKIT_CACHE`, `$XDG_CACHE_HOME/trainkit` or `~/.cache/trainkit`; the key is
     made of the kernels' sources, the versions of the compiler and the processor. It may be deleted at any time: kernels
-    are compiled again when they are next needed. Where it cannot be written, it is a temporary one.
+    are compiled again when they are next needed. Where it cannot be written, it is a temporary one. Folders of other
+    keys beside it, which older versions left, are removed when nobody has used them for 30 days.
 
     >>> import trainkit as tk
     >>> tk.kernels.cache_info().folder.is_dir()
@@ -98,7 +104,10 @@ def _writable_folder() -> Path:
             path = folder()
             path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=path).close()
+            if _hold(path):
+                _tidy(path)
             return path
+        _hold(_wanted_folder())  # it may be read all the same
     path = Path(tempfile.mkdtemp(prefix="trainkit-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
@@ -114,6 +123,80 @@ def _shared_temporary_folder() -> Path:
     if not stat.S_ISDIR(status.st_mode) or (os.name == "posix" and (status.st_uid != user or status.st_mode & 0o077)):
         raise PermissionError(f"{root} belongs to another user")
     return root / _key()
+
+
+def _hold(folder: Path) -> bool:
+    """Marks a folder as used until this process ends; tells whether nobody had done so for a day. It never raises."""
+    with contextlib.suppress(OSError):
+        for _ in range(9):  # again if the folder is removed meanwhile
+            folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                file = _opened(folder / STAMP)
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_SH)  # waits for nothing but a removal, which takes milliseconds
+                status = os.fstat(file)
+                if status.st_nlink:
+                    break
+                os.close(file)
+        else:
+            return False
+        # The file stays open: its lock, and under Windows that it is open, keep others from removing the folder.
+        if status.st_size and abs(time.time() - status.st_mtime) < DAY:
+            return False
+        os.ftruncate(file, 0)
+        os.write(file, b"The date of this file tells when the folder was last used.\n")
+        return True
+    return False
+
+
+def _opened(stamp: Path) -> int:
+    """A stamp's file descriptor, to write where that is allowed."""
+    unlinked = getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(stamp, os.O_RDWR | os.O_CREAT | unlinked, 0o666)
+    except OSError:
+        return os.open(stamp, os.O_RDONLY | unlinked)
+
+
+def _tidy(kept: Path) -> None:
+    """Removes the folders beside one that nobody has used for long. It never raises."""
+    with contextlib.suppress(OSError):
+        for folder in sorted(kept.parent.iterdir()):
+            if re.fullmatch(r"[0-9a-f]{20}(\.old)?", folder.name) and folder != kept:
+                with contextlib.suppress(OSError):
+                    _remove_unused(folder)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Removes a folder that holds our files and nothing else, if none was used for long; others may try so at once."""
+    before = time.time() - UNUSED_DAYS * DAY
+    itself = folder.lstat()
+    if not stat.S_ISDIR(itself.st_mode) or itself.st_mtime > before:
+        return
+    files = {file.name: file.lstat() for file in folder.iterdir()}
+    if not files or not all(stat.S_ISREG(file.st_mode) and OURS.fullmatch(name) for name, file in files.items()):
+        return
+    stamp = files.get(STAMP)
+    # Versions that had no stamp left no trace of a use but the time of access, where the system keeps it.
+    times = [stamp.st_mtime] if stamp else [max(file.st_mtime, file.st_atime) for file in files.values()]
+    if max(times) > before:
+        return
+    with contextlib.ExitStack() as stack:
+        if stamp:
+            descriptor = os.open(folder / STAMP, os.O_RDWR)
+            stack.callback(os.close, descriptor)
+            if fcntl is None:  # an open file would keep the folder from being renamed
+                stack.close()
+            else:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_mtime > before:  # used since it was looked at
+                    return
+        # Renamed first, so that nobody finds half of a folder.
+        doomed = folder.with_suffix(".old")
+        folder.rename(doomed)
+        for name in files:
+            (doomed / name).unlink(missing_ok=True)
+        doomed.rmdir()
 
 
 @contextlib.contextmanager
