@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from kernel_twins import DTYPES, assert_close, conv2d_twin, draw, grad_input_twin, grad_weight_twin
 
 from trainkit import kernels
-from trainkit.kernels import conv, conv_tiles
-from trainkit.kernels.simd import ROWS
+from trainkit.kernels import conv, conv_tiles, conv_weight, conv_weight_pixels
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,6 +106,38 @@ def test_filters_around_every_tile(filters):
         check(dtype, 2, filters, 6, 6, filters, (2, 2), (1, 1), (0, 0))
 
 
+@pytest.mark.parametrize("filters", [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 20, 25])
+def test_few_channels_to_filters_around_every_tile(filters):
+    for dtype in DTYPES:
+        check(dtype, 3, 1, 11, 12, filters, (5, 5), (1, 1), (0, 0))
+        check(dtype, 2, 3, 9, 9, filters, (3, 3), (2, 2), (1, 1))
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Images in many bands, or few images to a block."""
+    plans = conv_weight._plan, conv_weight_pixels._plan
+    for plan in plans:
+        plan.cache_clear()
+    monkeypatch.setattr(conv_weight, "MOST", 80)
+    monkeypatch.setattr(conv_weight, "TOGETHER", 60)
+    monkeypatch.setattr(conv_weight, "SUMMING", 100)
+    monkeypatch.setattr(conv_weight_pixels, "MOST", 50)
+    yield
+    for plan in plans:
+        plan.cache_clear()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16, 33])
+def test_blocks_of_few_pixels(small_blocks, channels):
+    for dtype in DTYPES:
+        for width in (5, 16, 33):
+            check(dtype, 2, channels, 17, width, 10, (3, 3), (1, 1), (1, 1))
+        check(dtype, 7, channels, 9, 9, 8, (3, 2), (2, 3), (1, 0), (2, 1))
+        check(dtype, 2, channels, 23, 21, 6, (5, 3), (3, 2), (2, 1), (1, 2), 2)
+        check(dtype, 5, channels, 6, 7, 13, (2, 2), (1, 1), (0, 0))
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_shape(data):
@@ -118,7 +149,7 @@ def test_any_shape(data):
         for k, p, d in zip(kernel_size, padding, dilation, strict=True)
     )
     N, groups = (data.draw(st.integers(1, 5)) for _ in range(2))
-    C, F = (data.draw(st.sampled_from([1, 2, 3, 5, 9, 32, 50])) for _ in range(2))
+    C, F = (data.draw(st.sampled_from([1, 2, 3, 5, 6, 9, 10, 16, 32, 50])) for _ in range(2))
     check(np.float32, N, C, H, W, F, kernel_size, stride, padding, dilation, groups)
 
 
@@ -143,8 +174,8 @@ def test_arrays_that_are_not_contiguous():
 
 @pytest.mark.parametrize(
     ("C", "H", "F", "groups"),
-    [(5, 13, 10, 1), (64, 7, 64, 1), (40, 7, 48, 2), (12, 7, 12, 12)],
-    ids=["runs", "panels", "grouped", "depthwise"],
+    [(5, 13, 10, 1), (1, 90, 12, 1), (64, 7, 64, 1), (40, 7, 48, 2), (12, 7, 12, 12)],
+    ids=["runs", "bands", "panels", "grouped", "depthwise"],
 )
 def test_the_same_bits_on_any_number_of_threads(C, H, F, groups):
     x, weight, bias = draw(np.float32, 19, C, H, 11), draw(np.float32, F, C // groups, 3, 3), draw(np.float32, F)
@@ -175,7 +206,7 @@ def test_every_way_gives_the_same(monkeypatch, way):
     """The planner chooses by cost; each way is right for any shape that it may be given."""
     panels, pixels = way == "panels", way == "pixels"
     monkeypatch.setattr(conv_tiles, "_wants_panels", lambda *args: panels)
-    monkeypatch.setattr(conv, "wants_pixels", lambda filters, channels, plan: pixels and filters >= ROWS)
+    monkeypatch.setattr(conv, "wants_pixels", lambda *args: pixels)
     check(np.float32, 3, 5, 9, 30, 17, (3, 2), (1, 1), (1, 1))
     check(np.float32, 2, 17, 11, 8, 40, (3, 3), (2, 3), (2, 1), (2, 3), 2)
     check(np.float64, 2, 35, 5, 5, 16, (1, 1), (1, 1), (0, 0))
@@ -196,3 +227,11 @@ def test_nan_reaches_exactly_the_pixels_whose_window_holds_it():
 def test_channel_sum_of_a_matrix():
     grad = draw(np.float32, 7, 3)
     assert_close(kernels.channel_sum(grad), grad.astype(np.float64).sum(0))
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 40, 41), (1, 2, 50, 50), (6, 1300, 1, 1), (3, 70, 31), (2, 3, 0, 4)])
+def test_channel_sum_of_many_pixels_and_channels(shape):
+    for dtype in DTYPES:
+        grad = draw(dtype, *shape)
+        expected = grad.astype(np.float64).sum((0, *range(2, grad.ndim)))
+        assert_close(kernels.channel_sum(grad), expected, max(1, grad.size // shape[1]) ** 0.5)

@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from trainkit.kernels.conv_tiles import Filters, convolve
-from trainkit.kernels.conv_weight import correlate, correlate_pixels, wants_pixels
+from trainkit.kernels.conv_weight import correlate, wants_pixels
+from trainkit.kernels.conv_weight_pixels import correlate_pixels
 from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import Target, layout
@@ -20,6 +21,8 @@ from trainkit.kernels.winograd_weight import correlate_tiles, wants_tile_sums
 __all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight"]
 
 Pair = tuple[int, int]
+PIECE = 1 << 10  # pixels whose sums over images stay in the first cache
+SERIAL_SUM = 1 << 17  # elements that are summed before they are handed out
 
 
 def conv2d(
@@ -144,33 +147,49 @@ def conv2d_grad_weight(
     tiled = _tiled(x, (kernel_size[0], kernel_size[1]), stride, dilation, groups)
     if tiled and wants_tile_sums(len(x), C, F, (grad.shape[2], grad.shape[3])):
         return correlate_tiles(grad, x, padding).reshape(weight_shape)
-    args = x.shape[2:], tuple(kernel_size), stride, dilation, padding, Target(grad.shape[2:])
     upstream, images = _grouped(grad, groups), _grouped(x, groups)
-    plan = layout(C, *args)
-    if wants_pixels(F // groups, C, plan):
-        total = correlate_pixels(upstream, images, groups, layout(1, *args, True))
-    else:
-        total = correlate(upstream, images, groups, plan)
-    return total.reshape(weight_shape)
+    how = (kernel_size[0], kernel_size[1]), stride, padding, dilation
+    way = correlate_pixels if wants_pixels(F // groups, C, math.prod(kernel_size)) else correlate
+    return way(upstream, images, groups, *how).reshape(weight_shape)
 
 
 def channel_sum(grad: Array) -> Array:
-    """The sum (C,) of grad (N, C, ...) over all but the channels: a bias' gradient; added in float64."""
+    """The sum (C,) of grad (N, C, ...) over all but the channels: a bias' gradient.
+
+    Four images are added up in their own precision, and the rest in float64.
+    """
     grad = np.ascontiguousarray(grad)
-    out = np.empty(grad.shape[1], grad.dtype)
     if grad.ndim == 2:
         return np.sum(grad, axis=0, dtype=np.float64).astype(grad.dtype)
-    _channel_sum_all(grad.shape[1], grad.reshape(*grad.shape[:2], math.prod(grad.shape[2:])), out)
-    return out
+    out, area = np.zeros(grad.shape[1], np.float64), math.prod(grad.shape[2:])
+    channels = max(1, PIECE // max(area, 1))
+    launch = _channel_sum_all if grad.size > SERIAL_SUM else _channel_sum_all.serial
+    launch(-(-out.size // channels), channels, area, grad.reshape(len(grad), out.size * area), out)
+    return out.astype(grad.dtype)
 
 
 @inner_kernel
-def _channel_sum(channel, grad, out):
-    total = 0.0
-    for n in range(grad.shape[0]):
-        for i in range(grad.shape[2]):
-            total += np.float64(grad[n, channel, i])
-    out[channel] = total
+def _channel_sum(task, channels, area, grad, out):
+    """Adds the images of some channels up, a piece of their pixels at a time, and then these pixels."""
+    first, last = task * channels * area, min((task + 1) * channels, out.size) * area
+    piece = max(1, min(PIECE, last - first))
+    totals = np.empty(piece, np.float64)
+    for begin in range(first, last, piece):
+        found = totals[: min(piece, last - begin)]
+        found[:] = 0
+        for n in range(0, len(grad) - 3, 4):
+            a, b, c, d = grad[n, begin:], grad[n + 1, begin:], grad[n + 2, begin:], grad[n + 3, begin:]
+            for i in range(found.size):
+                found[i] += np.float64((a[i] + b[i]) + (c[i] + d[i]))
+        for n in range(len(grad) // 4 * 4, len(grad)):
+            line = grad[n, begin:]
+            for i in range(found.size):
+                found[i] += np.float64(line[i])
+        for start in range(0, found.size, area):
+            pixels, total = found[start : start + area], 0.0
+            for i in range(pixels.size):
+                total += pixels[i]
+            out[(begin + start) // area] += total
 
 
 _channel_sum_all = parallel_kernel(_channel_sum)

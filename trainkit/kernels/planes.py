@@ -22,7 +22,6 @@ __all__ = [
     "Target",
     "aligned_empty",
     "fill_all",
-    "fill_pixels_all",
     "fill_planes",
     "lay_rows",
     "layout",
@@ -182,26 +181,3 @@ def _fill(image, x, buffers, geometry):
 
 
 fill_all = parallel_kernel(_fill)
-
-
-@inner_kernel
-def _fill_pixels(image, x, buffers, geometry, pitch):
-    """Writes an image of x into its row of `buffers` with the channels of a pixel side by side, `pitch` apart."""
-    _, channels, height, x_width = x.shape
-    width, plane, column_step = geometry[1], geometry[0] * geometry[1], geometry[5]
-    size = buffers.shape[1]
-    buffer, pixels = buffers.reshape(buffers.size), x.reshape(x.size)
-    clear(buffer, image * size, size)
-    for phase in range(geometry[6] * geometry[7]):
-        fill = 16 + 4 * phase
-        to = image * size + (phase * plane + geometry[fill]) * pitch
-        at = image * channels * height * x_width + geometry[fill + 1]
-        for _ in range(geometry[fill + 2]):
-            for c in range(channels):
-                source = at + c * height * x_width
-                copy_strided(buffer, to + c, pitch, pixels, source, column_step, geometry[fill + 3])
-            at += geometry[4] * x_width
-            to += width * pitch
-
-
-fill_pixels_all = parallel_kernel(_fill_pixels)

@@ -108,6 +108,7 @@ def _matrix_products(real: Any) -> None:
 def _convolutions(real: Any) -> None:
     cases: Sequence[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = (
         ((2, 3, 12, 12), (10, 3, 3, 3), {"padding": 1}),
+        ((2, 3, 12, 12), (16, 3, 5, 5), {}),
         ((2, 16, 6, 6), (40, 16, 3, 3), {"padding": 1}),
         ((2, 32, 9, 9), (128, 32, 3, 3), {"stride": 2}),
         ((2, 32, 4, 4), (64, 32, 1, 1), {}),
