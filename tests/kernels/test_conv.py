@@ -6,13 +6,14 @@ from kernel_twins import DTYPES, assert_close, conv2d_twin, draw, grad_input_twi
 
 from trainkit import kernels
 from trainkit.kernels import conv, conv_tiles, conv_weight, conv_weight_pixels
+from trainkit.kernels.simd import COLUMNS
 
 
 @pytest.fixture(scope="module", autouse=True)
 def tap_by_tap():
     """Winograd's tiles have tests of their own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv, "_tiled", lambda *args: False)
+        patch.setattr(conv, "_kind", lambda *args: ())
         yield
 
 
@@ -211,6 +212,61 @@ def test_every_way_gives_the_same(monkeypatch, way):
     check(np.float32, 2, 17, 11, 8, 40, (3, 3), (2, 3), (2, 1), (2, 3), 2)
     check(np.float64, 2, 35, 5, 5, 16, (1, 1), (1, 1), (0, 0))
     check(np.float32, 1, 130, 3, 50, 9, (2, 2), (1, 1), (0, 0))
+
+
+@pytest.mark.parametrize("columns", range(1, 40))
+@pytest.mark.parametrize("lanes", [2, 4, 8, 16])
+def test_vectors_cover_each_pixel_and_what_is_too_much_is_overwritten(columns, lanes):
+    for width in (columns, columns + 1, columns + 5):
+        for rows in (1, 2, 3, 8):
+            table, single, gap, share = conv_tiles._vectors(width, rows, columns, lanes)
+            line = columns if gap else width
+            area = (rows - 1) * line + columns
+            found = np.full(max(area, lanes), -1)
+            for v, (place, start, end, first, last) in enumerate(table):
+                assert v >= single or gap == 0 or end >= lanes
+                lane = np.arange(lanes)
+                found[place : place + lanes] = start + lane + np.where(lane >= end, gap, 0)
+                inside = found[place : place + lanes][: area - place] // width
+                assert first <= inside.min()
+                assert last >= min(inside.max(), rows - 1) or gap == 0 or end + line < lanes
+            row, column = np.divmod(np.arange(area), line)
+            np.testing.assert_array_equal(found[:area], row * width + column)
+            assert single % COLUMNS == 0
+            assert share == rows * columns / (len(table) * lanes)
+
+
+@pytest.mark.parametrize(
+    ("N", "C", "H", "W", "F", "kernel_size", "padding"),
+    [
+        (3, 2, 9, 30, 10, (5, 5), (0, 0)),  # read where it lies, but for the last image
+        (2, 3, 8, 8, 20, (5, 5), (4, 4)),  # taps that read zeros alone
+        (2, 3, 5, 6, 12, (4, 3), (7, 5)),  # and pixels of zeros
+        (3, 2, 14, 14, 16, (5, 5), (0, 0)),  # vectors that are not full
+        (2, 20, 6, 6, 7, (3, 3), (1, 1)),
+        (40, 6, 20, 20, 13, (3, 3), (1, 1)),  # on several threads
+    ],
+)
+def test_runs_of_few_filters(N, C, H, W, F, kernel_size, padding):
+    for dtype in DTYPES:
+        check(dtype, N, C, H, W, F, kernel_size, (1, 1), padding)
+
+
+@pytest.mark.parametrize(
+    ("C", "H", "F", "groups"),
+    [(5, 13, 10, 1), (3, 5, 9, 1), (64, 7, 64, 1), (3, 9, 2, 1), (12, 9, 12, 12)],
+    ids=["runs", "small", "panels", "few", "depthwise"],
+)
+def test_relu_where_it_is_written(C, H, F, groups):
+    for dtype in DTYPES:
+        x, weight, bias = draw(dtype, 3, C, H, 11), draw(dtype, F, C // groups, 3, 3), draw(dtype, F)
+        x[1, C - 1, 3, 4] = np.nan
+        for stride in ((1, 1), (2, 3)):
+            how = stride, (1, 1), (1, 1), groups
+            found = kernels.conv2d(x, weight, bias, *how, relu=True)
+            assert np.isnan(found).any()
+            assert (found == 0).any()
+            np.testing.assert_array_equal(found, kernels.relu(kernels.conv2d(x, weight, bias, *how)))
 
 
 def test_nan_reaches_exactly_the_pixels_whose_window_holds_it():

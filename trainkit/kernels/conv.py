@@ -9,13 +9,15 @@ import math
 
 import numpy as np
 
-from trainkit.kernels.conv_tiles import Filters, convolve
+from trainkit.kernels.conv_filters import Filters
+from trainkit.kernels.conv_tiles import convolve
 from trainkit.kernels.conv_weight import correlate, wants_pixels
 from trainkit.kernels.conv_weight_pixels import correlate_pixels
 from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import Target, layout
 from trainkit.kernels.winograd import convolve_tiles, wants_tiles
+from trainkit.kernels.winograd_transforms import PLAIN, SPACED, STRIDED
 from trainkit.kernels.winograd_weight import correlate_tiles, wants_tile_sums
 
 __all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight"]
@@ -33,8 +35,12 @@ def conv2d(
     padding: Pair,
     dilation: Pair = (1, 1),
     groups: int = 1,
+    relu: bool = False,
 ) -> Array:
-    """Cross-correlation: x (N, C, H, W), weight (F, C / groups, kh, kw), bias (F,) or None give (N, F, OH, OW)."""
+    """Cross-correlation: x (N, C, H, W), weight (F, C / groups, kh, kw), bias (F,) or None give (N, F, OH, OW).
+
+    With `relu` the result is max(it, 0), where NaN stays NaN.
+    """
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
     N, _, H, W = x.shape
     F, C, kh, kw = weight.shape
@@ -46,22 +52,24 @@ def conv2d(
     filters, area = F // groups, kh * kw
     steps = filters * C * area, C * area, area, kw, 1
     read = Filters(weight, (kh, kw), 0, steps)
-    if _tiled(x, (kh, kw), stride, dilation, groups) and wants_tiles(N, C, F, (rows, columns)):
-        convolve_tiles(x, read, bias, out, padding)
+    kind = _kind(x, (kh, kw), stride, dilation, groups)
+    if kind and wants_tiles(N, C, F, (rows, columns), kind):
+        convolve_tiles(x, read, bias, out, padding, relu, kind)
         return out
     plan = layout(C, (H, W), (kh, kw), stride, dilation, padding, Target((rows, columns)))
-    convolve(_grouped(x, groups), read, bias, _grouped(out, groups), groups, plan)
+    convolve(_grouped(x, groups), read, bias, _grouped(out, groups), groups, plan, relu)
     return out
 
 
-def _tiled(x: Array, kernel_size: Pair, stride: Pair, dilation: Pair, groups: int) -> bool:
-    """Whether Winograd's tiles may serve. Not for float64: who asks for it wants its accuracy."""
-    single = stride == dilation == (1, 1) and groups == 1
-    return kernel_size == (3, 3) and single and x.dtype == np.float32
+def _kind(x: Array, kernel_size: Pair, stride: Pair, dilation: Pair, groups: int) -> tuple[int, ...]:
+    """The kind of Winograd's tiles that may serve, () if none. Not for float64: who asks for it wants its accuracy."""
+    if kernel_size != (3, 3) or dilation != (1, 1) or groups != 1 or x.dtype != np.float32:
+        return ()
+    return {(1, 1): PLAIN, (2, 2): STRIDED}.get(stride, ())
 
 
 def _grouped(x: Array, groups: int) -> Array:
-    return x.reshape(x.shape[0] * groups, x.shape[1] // groups, *x.shape[2:])
+    return x if groups == 1 else x.reshape(x.shape[0] * groups, x.shape[1] // groups, *x.shape[2:])
 
 
 def conv2d_grad_input(
@@ -88,9 +96,16 @@ def conv2d_grad_input(
     out = (empty if covered else np.zeros)(input_shape, grad.dtype)
     if not out.size or not grad.size:
         return out
-    if _tiled(grad, (kh, kw), stride, dilation, groups) and wants_tiles(len(grad), F, C, (H, W)):
+    kind = _kind(grad, (kh, kw), stride, dilation, groups)
+    if kind == STRIDED:
+        kind = SPACED
+    if kind and wants_tiles(len(grad), F, C, (H, W), kind):
         mirrored = Filters(weight, (kh, kw), area - 1, (0, area, C * area, -kw, -1))
-        convolve_tiles(grad, mirrored, None, out, (2 - padding[0], 2 - padding[1]))
+        zeros, before = (2 - padding[0], 2 - padding[1]), (0, 0)
+        if kind == SPACED:  # a tile begins with a pixel that one tap reaches: an odd one, counted with the padding
+            before = (padding[0] + 1) % 2, (padding[1] + 1) % 2
+            zeros = (1 + before[0] - padding[0]) // 2, (1 + before[1] - padding[1]) // 2
+        convolve_tiles(grad, mirrored, None, out, zeros, False, kind, before)
         return out
     images, target = _grouped(grad, groups), _grouped(out, groups)
     for i, i_step, i_taps, rows, y, top, i_dilation in row_phases:
@@ -144,9 +159,9 @@ def conv2d_grad_weight(
     F, C, *kernel_size = weight_shape
     if not grad.size:
         return np.zeros(weight_shape, grad.dtype)
-    tiled = _tiled(x, (kernel_size[0], kernel_size[1]), stride, dilation, groups)
-    if tiled and wants_tile_sums(len(x), C, F, (grad.shape[2], grad.shape[3])):
-        return correlate_tiles(grad, x, padding).reshape(weight_shape)
+    kind = _kind(x, (kernel_size[0], kernel_size[1]), stride, dilation, groups)
+    if kind and wants_tile_sums(len(x), C, F, (grad.shape[2], grad.shape[3]), kind):
+        return correlate_tiles(grad, x, padding, kind).reshape(weight_shape)
     upstream, images = _grouped(grad, groups), _grouped(x, groups)
     how = (kernel_size[0], kernel_size[1]), stride, padding, dilation
     way = correlate_pixels if wants_pixels(F // groups, C, math.prod(kernel_size)) else correlate

@@ -24,7 +24,8 @@ from trainkit.kernels.simd import (
     sums,
     zero_row,
 )
-from trainkit.kernels.tiles_apart import inner_apart, inner_end, tile_like
+from trainkit.kernels.simd_apart import inner_apart, inner_end
+from trainkit.kernels.simd_pieces import tile_like
 
 __all__ = ["SERIAL", "correlate", "cut", "wants_pixels"]
 

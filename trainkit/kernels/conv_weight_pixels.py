@@ -15,7 +15,7 @@ from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import zeros
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, copy, loaded, store, turn, zero_tile
-from trainkit.kernels.tiles_apart import outer_apart
+from trainkit.kernels.simd_apart import outer_apart
 from trainkit.kernels.winograd import lay
 
 __all__ = ["correlate_pixels"]

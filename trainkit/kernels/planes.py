@@ -15,6 +15,7 @@ import numpy as np
 
 from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.simd import COLUMNS, VECTOR_BYTES, clear, copy, copy_strided
+from trainkit.kernels.simd_pieces import copy_halved
 
 __all__ = [
     "SLACK",
@@ -53,6 +54,8 @@ class Layout(NamedTuple):
         taps: their number.
         size: the elements of one image, without slack.
         share: of the pixels of a run that are wanted.
+        width: of a plane.
+        target: the rows and columns that are wanted.
     """
 
     offsets: Array
@@ -60,6 +63,8 @@ class Layout(NamedTuple):
     taps: int
     size: int
     share: float
+    width: int
+    target: Pair
 
 
 @lru_cache(maxsize=256)
@@ -99,7 +104,7 @@ def layout(
     elements = channels * phases[0] * phases[1] * height * across
     lanes = VECTOR_BYTES // 4
     run = -(-((rows - 1) * across + columns) // lanes) * lanes
-    return Layout(offsets, np.array(geometry), taps, elements, rows * columns / run)
+    return Layout(offsets, np.array(geometry), taps, elements, rows * columns / run, across, target.size)
 
 
 def _inside(size: int, length: int, step: int, shift: int) -> tuple[int, int, int]:
@@ -137,6 +142,7 @@ def fill_planes(pixels, shape, image, images, buffer, start, geometry):
     channels, area = shape[1], shape[2] * shape[3]
     width, plane, column_step = geometry[1], geometry[0] * geometry[1], geometry[5]
     phases, line = geometry[6] * geometry[7], geometry[4] * shape[3]
+    lanes = VECTOR_BYTES // buffer.itemsize
     source = image * channels * area
     for _ in range(images * channels):
         for phase in range(phases):
@@ -146,7 +152,13 @@ def fill_planes(pixels, shape, image, images, buffer, start, geometry):
                 if column_step == 1:
                     copy(buffer, to, pixels, at, geometry[fill + 3])
                 else:
-                    copy_strided(buffer, to, 1, pixels, at, column_step, geometry[fill + 3])
+                    done = 0
+                    if column_step == 2:
+                        while done + lanes < geometry[fill + 3]:
+                            copy_halved(buffer, to + done, pixels, at + 2 * done)
+                            done += lanes
+                    rest = geometry[fill + 3] - done
+                    copy_strided(buffer, to + done, 1, pixels, at + column_step * done, column_step, rest)
                 at += line
                 to += width
             start += plane

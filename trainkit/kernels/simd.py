@@ -53,7 +53,7 @@ in_kernels: Any = intrinsic(prefer_literal=True)  # each below is a piece of LLV
 FUSE = ("contract", "nsz")  # a multiply and an add may become one instruction; NaN stays NaN
 
 
-class _Tile(types.Type):
+class Tile(types.Type):
     """The numba type of rows x columns vectors of a dtype."""
 
     def __init__(self, dtype: types.Float, columns: int, rows: int = ROWS) -> None:
@@ -62,7 +62,7 @@ class _Tile(types.Type):
         super().__init__(name=f"Tile({dtype}, {columns}, {rows})")
 
 
-@register_model(_Tile)
+@register_model(Tile)
 class _TileModel(models.PrimitiveModel):
     def __init__(self, manager, tile):
         vector = ir.VectorType(manager[tile.dtype].get_value_type(), tile.lanes)
@@ -99,13 +99,13 @@ def shuffle(builder, a, b, lanes):
     return builder.shuffle_vector(a, b, mask)
 
 
-def _splat(builder, number, lanes):
+def splat(builder, number, lanes):
     vector = ir.VectorType(number.type, lanes)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
     return shuffle(builder, first, first, [0] * lanes)
 
 
-def _add_products(builder, tile_type, tile, left, right):
+def add_products(builder, tile_type, tile, left, right):
     """tile[r, c] += left[r] * right[c], vector by vector."""
     for r in range(tile_type.rows):
         for c in range(tile_type.columns):
@@ -119,7 +119,7 @@ def _add_products(builder, tile_type, tile, left, right):
 @in_kernels
 def zero_tile(typingctx, array, columns):
     """A tile of zeros, `columns` (a constant) vectors wide, of the array's dtype."""
-    tile_type = _Tile(array.dtype, columns.literal_value)
+    tile_type = Tile(array.dtype, columns.literal_value)
 
     def generate(context, builder, signature, args):
         return ir.Constant(context.get_value_type(tile_type), None)
@@ -130,7 +130,7 @@ def zero_tile(typingctx, array, columns):
 @in_kernels
 def zero_row(typingctx, array, columns):
     """A tile of zeros that is one vector high: for the products of a single row."""
-    tile_type = _Tile(array.dtype, columns.literal_value, 1)
+    tile_type = Tile(array.dtype, columns.literal_value, 1)
 
     def generate(context, builder, signature, args):
         return ir.Constant(context.get_value_type(tile_type), None)
@@ -149,9 +149,9 @@ def outer(typingctx, tile, a, a_index, a_stride, b, b_index):
         right = [memory_b.load(_plus(builder, args[5], c * tile.lanes), vector) for c in range(tile.columns)]
         left, index = [], args[2]
         for _ in range(tile.rows):
-            left.append(_splat(builder, memory_a.load(index), tile.lanes))
+            left.append(splat(builder, memory_a.load(index), tile.lanes))
             index = builder.add(index, args[3])
-        return _add_products(builder, tile, args[0], left, right)
+        return add_products(builder, tile, args[0], left, right)
 
     return tile(tile, a, types.intp, types.intp, b, types.intp), generate
 
@@ -169,7 +169,7 @@ def inner(typingctx, tile, a, a_index, a_stride, b, b0, b1, b2):
         for _ in range(tile.rows):
             left.append(memory_a.load(index, vector))
             index = builder.add(index, args[3])
-        return _add_products(builder, tile, args[0], left, right)
+        return add_products(builder, tile, args[0], left, right)
 
     return tile(tile, a, types.intp, types.intp, b, types.intp, types.intp, types.intp), generate
 
@@ -197,7 +197,7 @@ def begin(typingctx, tile, array, index):
     def generate(context, builder, signature, args):
         memory, result = Memory(context, builder, array, args[1]), args[0]
         for r in range(tile.rows):
-            value = _splat(builder, memory.load(_plus(builder, args[2], r)), tile.lanes)
+            value = splat(builder, memory.load(_plus(builder, args[2], r)), tile.lanes)
             for c in range(tile.columns):
                 result = builder.insert_value(result, value, r * tile.columns + c)
         return result

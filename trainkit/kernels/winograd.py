@@ -3,7 +3,8 @@
 A task takes blocks of tiles, so many that they stay near in the caches. It carries the pixels of a vector of channels
 over (`spread`), transforms them, multiplies the 36 matrices (tiles, channels) by (channels, filters) in register tiles,
 transforms back and carries the result to the planes of the output (`collect`). Channels and filters are in the lanes:
-nothing depends on the width of an image.
+nothing depends on the width of an image. Filters that move by two pixels, and their gradients of the input, go the same
+way with 81 products: their `kind` is STRIDED or SPACED.
 
 A NaN or an infinity reaches every output of the tiles of 4x4 whose 6x6 inputs hold it, and makes them NaN.
 """
@@ -13,17 +14,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.conv_tiles import Filters
+from trainkit.kernels.conv_filters import Filters
 from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.planes import aligned_empty
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, outer, store, zero_tile
-from trainkit.kernels.winograd_transforms import collect, data_transform, filter_transform, output_transform, spread
+from trainkit.kernels.winograd_transforms import (
+    PLAIN,
+    SPACED,
+    STRIDED,
+    collect,
+    data_transform,
+    filter_transform,
+    output_transform,
+    spread,
+)
 
-__all__ = ["Plan", "convolve_tiles", "lay", "plan_tiles", "span", "transform_data", "wants_tiles"]
+__all__ = ["SIDES", "Plan", "convolve_tiles", "lay", "plan_tiles", "shared", "span", "transform_data", "wants_tiles"]
 
 Pair = tuple[int, int]
-PRODUCTS = 36  # of a tile, for each channel and filter
+PRODUCTS = 36  # of a tile, for each channel and filter; so many numbers a filter becomes, whatever the kind
+SIDES = {PLAIN: (6, 4, 6, 4), STRIDED: (9, 8, 9, 4), SPACED: (9, 4, 5, 8)}
+"""Of each kind the products, the pixels to the next tile, those that a tile reads and those it gives: in a line."""
 CACHED = 1 << 18  # elements of the transformed tiles of a block: they stay in the second-level cache
 LEAST, MOST = 16, 256  # tiles of a block
 TASKS = 32  # that a launch should have, if it can
@@ -31,6 +43,7 @@ PARTS, PART = 8, 96  # into which filters are cut where there are few blocks, an
 LARGE = 1 << 22  # elements of transformed filters that are not kept, where few blocks need them
 LAUNCH = 30_000  # cycles that a launch takes
 CARRY, TURN = 280, 200  # cycles to carry and transform a tile's vector, and to transform a vector of filters
+FURTHER, SLOWER = 1000, 1.4  # what CARRY is where filters move by two pixels, and how much longer taps take there
 
 
 class Plan(NamedTuple):
@@ -39,7 +52,8 @@ class Plan(NamedTuple):
     Attributes:
         geometry: images, and of an image the height, width, zeros above, columns cut off at the left, row length of its
             padded plane, rows and columns of the result, rows and columns of tiles; blocks of an image, images of a
-            block, and the most tiles of a block.
+            block, and the most tiles of a block; the sides of the kind, and the rows of the first tile that are above
+            the result.
         taken: where in the padded plane each pixel of the image lies.
         given: where in a plane of whole tiles each pixel of the result lies.
         blocks: their number.
@@ -52,14 +66,26 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def plan_tiles(images: int, channels: int, filters: int, size: Pair, padding: Pair, target: Pair) -> Plan:
+def plan_tiles(
+    images: int,
+    channels: int,
+    filters: int,
+    size: Pair,
+    padding: Pair,
+    target: Pair,
+    kind: tuple[int, ...] = PLAIN,
+    before: Pair = (0, 0),
+    least: int = LEAST,
+) -> Plan:
     """Cut images of a size, with zeros above and to the left, into blocks of tiles for results of the target's size.
 
-    The cut depends on shapes alone.
+    The cut depends on shapes alone. The first tile begins so many pixels `before` the result. A block has `least` tiles
+    where there are enough: three times as many if they are PLAIN.
     """
-    tile_rows, tile_columns = -(-target[0] // 4), -(-target[1] // 4)
+    side, move, reach, give = SIDES[kind]
+    tile_rows, tile_columns = -(-(target[0] + before[0]) // give), -(-(target[1] + before[1]) // give)
     tiles = tile_rows * tile_columns
-    most = min(MOST, max(3 * LEAST, CACHED // (PRODUCTS * (channels + filters))))
+    most = min(MOST, max(3 * least if kind == PLAIN else least, CACHED // (side**2 * (channels + filters))))
     most = max(LEAST, min(most, images * tiles * (1 + filters // PART) // PARTS))
     parts, together = 1, 1
     if tiles > most:
@@ -67,13 +93,14 @@ def plan_tiles(images: int, channels: int, filters: int, size: Pair, padding: Pa
     else:
         together = _fullest(tiles, min(images, most // tiles))
     cut = max(0, -padding[1])
-    width = max(4 * tile_columns + 2 + cut, size[1] + padding[1] + cut)
+    width = max(move * (tile_columns - 1) + reach + cut, size[1] + padding[1] + cut)
     row, column = np.ogrid[: size[0], : size[1]]
     taken = ((row + padding[0]) * width + column + padding[1] + cut).astype(np.int32)
     row, column = np.ogrid[: target[0], : target[1]]
-    given = (row * (4 * tile_columns) + column).astype(np.int32)
+    given = ((row + before[0]) * (give * tile_columns) + column + before[1]).astype(np.int32)
     most = together * -(-tile_rows // parts) * tile_columns
     geometry = [images, *size, padding[0], cut, width, *target, tile_rows, tile_columns, parts, together, most]
+    geometry += [*SIDES[kind], before[0]]
     return Plan(np.array(geometry), taken.ravel(), given.ravel(), parts * -(-images // together))
 
 
@@ -83,21 +110,34 @@ def _fullest(tiles: int, most: int) -> int:
     return max(counts, key=lambda count: (count * tiles / (-(-count * tiles // ROWS) * ROWS), count))
 
 
-def wants_tiles(images: int, channels: int, filters: int, target: Pair) -> bool:
+def wants_tiles(images: int, channels: int, filters: int, target: Pair, kind: tuple[int, ...] = PLAIN) -> bool:
     """Whether tiles are quicker than taking tap by tap, in cycles: a product of two vectors takes one."""
     lanes = VECTOR_BYTES // 4
-    tiles = images * -(-target[0] // 4) * -(-target[1] // 4)
+    side, _, _, give = SIDES[kind]
+    tiles = images * -(-target[0] // give) * -(-target[1] // give)
     wide, deep = -(-filters // lanes), -(-channels // lanes)
-    products = 1.1 * PRODUCTS * channels * wide * -(-tiles // ROWS) * ROWS
+    products = 1.1 * side**2 * channels * wide * -(-tiles // ROWS) * ROWS
     direct = images * target[0] * target[1] * 9 * channels * filters / lanes
-    return 1.1 * (products + tiles * (deep + wide) * CARRY + channels * wide * TURN + 2 * LAUNCH) < direct
+    carry = CARRY
+    if kind != PLAIN:
+        carry, direct = FURTHER, direct * (SLOWER / 4 if kind == SPACED else SLOWER)
+    return 1.1 * (products + tiles * (deep + wide) * carry + channels * wide * TURN + 2 * LAUNCH) < direct
 
 
-def convolve_tiles(x: Array, weight: Filters, bias: Array | None, out: Array, padding: Pair) -> None:
-    """Write the convolution of x (N, C, H, W) with filters of 3x3 into out (N, F, OH, OW)."""
+def convolve_tiles(
+    x: Array,
+    weight: Filters,
+    bias: Array | None,
+    out: Array,
+    padding: Pair,
+    relu: bool = False,
+    kind: tuple[int, ...] = PLAIN,
+    before: Pair = (0, 0),
+) -> None:
+    """Write the convolution of x (N, C, H, W) with filters of 3x3 into out (N, F, OH, OW), with `relu` max(it, 0)."""
     (images, channels, *size), (_, filters, *target) = x.shape, out.shape
     lanes = VECTOR_BYTES // x.itemsize
-    plan = plan_tiles(images, channels, filters, tuple(size), padding, tuple(target))
+    plan = plan_tiles(images, channels, filters, tuple(size), padding, tuple(target), kind, before)
     vectors = -(-filters // lanes)
     panels = -(-vectors // COLUMNS)
     step = vectors * lanes * channels + lanes
@@ -110,18 +150,18 @@ def convolve_tiles(x: Array, weight: Filters, bias: Array | None, out: Array, pa
     kept = plan.blocks > 2 or PRODUCTS * step < LARGE
     transformed = empty((PRODUCTS * step if kept else 0,), x.dtype)
     if kept:
-        _filters_all(panels * splits, taps, transformed, shape)
+        _filters_all(panels * splits, kind, taps, transformed, shape)
     shift = np.zeros(vectors * lanes, x.dtype)
     if bias is not None:
         shift[:filters] = bias
     _convolve_all(
-        tasks * parts, x.reshape(-1), taps, transformed, shift, out.reshape(-1), plan.taken, plan.given, shape,
-        plan.geometry,
+        tasks * parts, kind, 0.0 if relu else -np.inf, x.reshape(-1), taps, transformed, shift, out.reshape(-1),
+        plan.taken, plan.given, shape, plan.geometry,
     )  # fmt: skip
 
 
 @inner_kernel
-def _filters(task, weight, out, shape):
+def _filters(task, kind, weight, out, shape):
     """Transforms a panel of filters for a range of channels: (36, panels, channels, filters of a panel) flat."""
     filters, channels, panels, splits, step = shape[0], shape[1], shape[2], shape[3], shape[4]
     lanes = VECTOR_BYTES // weight.itemsize
@@ -129,14 +169,14 @@ def _filters(task, weight, out, shape):
     vectors = (filters + lanes - 1) // lanes
     start, end = vectors * panel // panels, vectors * (panel + 1) // panels
     first, last = channels * split // splits, channels * (split + 1) // splits
-    _transform_filters(weight, shape, start, end, first, last, out, start * channels * lanes, step)
+    _transform_filters(kind, weight, shape, start, end, first, last, out, start * channels * lanes, step)
 
 
 _filters_all = parallel_kernel(_filters)
 
 
 @inner_kernel
-def _transform_filters(weight, shape, start, end, first, last, out, to, step):
+def _transform_filters(kind, weight, shape, start, end, first, last, out, to, step):
     """Transforms the vectors of filters from start to end for the channels from first to last."""
     lanes = VECTOR_BYTES // weight.itemsize
     for vector in range(start, end):
@@ -144,7 +184,7 @@ def _transform_filters(weight, shape, start, end, first, last, out, to, step):
         at = shape[5] + vector * lanes * shape[6]
         for c in range(first, last):
             goal = to + (c * (end - start) + vector - start) * lanes
-            filter_transform(weight, at + c * shape[7], shape[6], count, shape[8], out, goal, 6 * step, step)
+            filter_transform(kind, weight, at + c * shape[7], shape[6], count, shape[8], out, goal, 6 * step, step)
 
 
 @inner_kernel
@@ -157,6 +197,12 @@ def span(block, geometry):
         return block // parts, 1, first, rows * (part + 1) // parts - first
     image = block * together
     return image, min(together, geometry[0] - image), 0, rows
+
+
+@inner_kernel
+def shared(product, side):
+    """The number of a transformed filter that a product takes: of 9 in a line the last 4 share one."""
+    return min(product // side, 5) * 6 + min(product % side, 5)
 
 
 @inner_kernel
@@ -177,31 +223,32 @@ def lay(pixels, image, images, channels, channel, area, start, end, places, shif
 
 
 @inner_kernel
-def transform_data(pixels, channels, image, images, first, strips, places, work, out, pitch, step, geometry):
-    """Transforms all channels of a block: (36, tiles, channels) in `work` from `out` on, `step` and `pitch` apart."""
+def transform_data(kind, pixels, channels, image, images, first, strips, places, work, out, pitch, step, geometry):
+    """Transforms all channels of a block: (products, tiles, channels) from `out` on, `step` and `pitch` apart."""
     height, row, columns = geometry[1], geometry[2], geometry[9]
     top, cut, width = geometry[3], geometry[4], geometry[5]
+    side, move, over = geometry[13], geometry[14], geometry[15] - geometry[14]
     lanes = VECTOR_BYTES // pixels.itemsize
-    start, end = max(0, 4 * first - top) * row, min(height, 4 * (first + strips) + 2 - top) * row
-    plane = (4 * strips + 2) * width
+    start, end = max(0, move * first - top) * row, min(height, move * (first + strips) + over - top) * row
+    plane = (move * strips + over) * width
     if geometry[10] > 1:
         clear(work, 0, plane * lanes)
     for group in range(0, channels, lanes):
         channel = max(0, min(group, channels - lanes))
-        shift = 4 * first * width
+        shift = move * first * width
         lay(pixels, image, images, channels, channel, height * row, start, end, places, shift, plane, work)
         to = out + channel
         for n in range(images):
             for strip in range(strips):
-                at = (n * plane + 4 * strip * width + cut) * lanes
+                at = (n * plane + move * strip * width + cut) * lanes
                 for _ in range(columns):
-                    data_transform(work, at, width * lanes, lanes, work, to, 6 * step, step)
-                    at += 4 * lanes
+                    data_transform(kind, work, at, width * lanes, lanes, work, to, side * step, step)
+                    at += move * lanes
                     to += pitch
 
 
 @inner_kernel
-def _convolve(task, x, weight, transformed, bias, out, taken, given, shape, geometry):
+def _convolve(task, kind, least, x, weight, transformed, bias, out, taken, given, shape, geometry):
     """Computes one part of the filters of some blocks. All arrays are flat: numba compiles `reshape` for long."""
     filters, channels, panels, tasks, parts = shape[0], shape[1], shape[2], shape[9], shape[10]
     lanes = VECTOR_BYTES // x.itemsize
@@ -219,10 +266,11 @@ def _convolve(task, x, weight, transformed, bias, out, taken, given, shape, geom
     v_step, m_step = most * v_pitch + lanes, most * m_pitch + lanes
     strips = (tile_rows + parted - 1) // parted
     # One piece of memory: the images, their transform, the products, the result, and a panel of filters.
-    data = together * (4 * strips + 2) * geometry[5] * lanes
-    products = data + PRODUCTS * v_step
-    result = products + PRODUCTS * m_step
-    size = result + together * strips * columns * 16 * lanes
+    side, move, over, give = geometry[13], geometry[14], geometry[15] - geometry[14], geometry[16]
+    data = together * (move * strips + over) * geometry[5] * lanes
+    products = data + side * side * v_step
+    result = products + side * side * m_step
+    size = result + together * strips * columns * give * give * lanes
     left = size
     if not kept:
         u_step = COLUMNS * lanes * channels + lanes
@@ -233,26 +281,27 @@ def _convolve(task, x, weight, transformed, bias, out, taken, given, shape, geom
     for block in range(blocks * task // tasks, blocks * (task + 1) // tasks):
         image, images, first, strips = span(block, geometry)
         tiles = images * strips * columns
-        transform_data(x, channels, image, images, first, strips, taken, work, data, v_pitch, v_step, geometry)
+        transform_data(kind, x, channels, image, images, first, strips, taken, work, data, v_pitch, v_step, geometry)
         for low in range(first_panel, end_panel, end_panel - first_panel if kept else 1):
             lowest, high = 0, end_panel
             if not kept:
                 lowest, high = vectors * low // panels, low + 1
                 end_vector = vectors * high // panels
-                _transform_filters(weight, shape, lowest, end_vector, 0, channels, work, left, u_step)
-            for product in range(PRODUCTS):
+                _transform_filters(kind, weight, shape, lowest, end_vector, 0, channels, work, left, u_step)
+            for product in range(side * side):
+                number = shared(product, side)
                 for panel in range(low, high):
                     vector = vectors * panel // panels
                     wide = vectors * (panel + 1) // panels - vector
-                    start = product * u_step + (vector - lowest) * lanes * channels
+                    start = number * u_step + (vector - lowest) * lanes * channels
                     at, to = data + product * v_step, products + product * m_step + vector * lanes - base
                     if kept:
                         _multiply(tiles, channels, wide, work, at, v_pitch, transformed, start, to, m_pitch)
                     else:
                         _multiply(tiles, channels, wide, work, at, v_pitch, work, left + start, to, m_pitch)
         _give(
-            work, products, m_pitch, m_step, base, end, image, images, first, strips, given, result, bias, out,
-            filters, geometry,
+            kind, least, work, products, m_pitch, m_step, base, end, image, images, first, strips, given, result, bias,
+            out, filters, geometry,
         )  # fmt: skip
 
 
@@ -285,33 +334,36 @@ def _multiply(tiles, channels, vectors, data, at, pitch, transformed, start, to,
 
 @inner_kernel
 def _give(
-    work, products, pitch, step, base, end, image, images, first, strips, places, result, bias, out, filters, geometry
-):
+    kind, least, work, products, pitch, step, base, end, image, images, first, strips, places, result, bias, out,
+    filters, geometry,
+):  # fmt: skip
     """Transforms the products of a block back and writes its pixels of the filters from base to end."""
     height, row, columns = geometry[6], geometry[7], geometry[9]
     lanes = VECTOR_BYTES // out.itemsize
-    area, width = height * row, 4 * columns
-    plane = 4 * strips * width
-    start, stop = 4 * first * row, min(height, 4 * (first + strips)) * row
+    side, give, before = geometry[13], geometry[16], geometry[17]
+    area, width = height * row, give * columns
+    plane = give * strips * width
+    start, stop = max(0, give * first - before) * row, min(height, give * (first + strips) - before) * row
     for group in range(base, end, lanes):
         filter = max(base, min(group, end - lanes))
         at = products + filter - base
         for n in range(images):
             for strip in range(strips):
-                to = result + (n * plane + 4 * strip * width) * lanes
+                to = result + (n * plane + give * strip * width) * lanes
                 for _ in range(columns):
-                    output_transform(work, at, 6 * step, step, work, to, width * lanes, lanes)
+                    output_transform(kind, work, at, side * step, step, work, to, width * lanes, lanes)
                     at += pitch
-                    to += 4 * lanes
-        shift = 4 * first * width - result // lanes
+                    to += give * lanes
+        shift = give * first * width - result // lanes
         for n in range(images):
             to = ((image + n) * filters + filter) * area
             if end - base >= lanes and stop - start >= lanes:
                 for p in range(start, stop, lanes):
                     q = min(p, stop - lanes)
-                    collect(work, places, q, shift, bias, filter, out, to + q, area)
+                    collect(work, places, q, shift, bias, filter, least, out, to + q, area)
             else:
                 for r in range(min(lanes, end - base)):
                     for p in range(start, stop):
-                        out[to + r * area + p] = work[(places[p] - shift) * lanes + r] + bias[filter + r]
+                        pixel = work[(places[p] - shift) * lanes + r] + bias[filter + r]
+                        out[to + r * area + p] = least if pixel < least else pixel
             shift -= plane

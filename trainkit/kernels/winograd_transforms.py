@@ -6,6 +6,12 @@ it are evaluated at 0, +-NEAR, +-FAR and infinity. These points were chosen by m
 is less than half of that with the usual 1 and 2, and all factors but those of G are exact. The gradient of the weight
 is the adjoint: G^T ((A dy A^T) * (B^T d B)) G, summed over tiles.
 
+Filters that move by two pixels see the even pixels of a line through two of their taps, the odd ones through one.
+F(4, 2) on the former, at the same points but 0, takes 5 products, the latter take 4: 9 for 12, and 81 for 144 in two
+dimensions. The gradient of the input goes the same way: of 8 pixels every second is reached by two taps.
+
+A transform serves what its `kind` says, a tuple of a length: each has code of its own.
+
 `spread` and `collect` carry runs of pixels from planes, one for a channel, to vectors of channels and back.
 """
 
@@ -14,9 +20,12 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from trainkit.kernels.simd import FUSE, VECTOR_BYTES, Memory, in_kernels, shuffle
+from trainkit.kernels.simd import FUSE, VECTOR_BYTES, Memory, in_kernels, shuffle, splat
 
 __all__ = [
+    "PLAIN",
+    "SPACED",
+    "STRIDED",
     "collect",
     "data_transform",
     "filter_grad",
@@ -30,6 +39,9 @@ NEAR, FAR = 5 / 8, 3 / 2
 NEAR_2, FAR_2 = NEAR**2, FAR**2
 # The denominators of Lagrange's polynomials at 0, +-NEAR and +-FAR.
 AT_0, AT_NEAR, AT_FAR = NEAR_2 * FAR_2, 2 * NEAR_2 * (NEAR_2 - FAR_2), 2 * FAR_2 * (FAR_2 - NEAR_2)
+
+
+PLAIN, STRIDED, SPACED = (0,), (0, 0), (0, 0, 0)
 
 
 class _Line:
@@ -62,6 +74,38 @@ class _Line:
         first, last = ends
         return [first, *near, *far, last]
 
+    def _pair_data(self, d):
+        """B^T d of F(4, 2), 5 to 5."""
+        near = self.both(self.fma(-FAR_2, d[1], d[3]), NEAR, self.fma(-FAR_2, d[0], d[2]))
+        far = self.both(self.fma(-NEAR_2, d[1], d[3]), FAR, self.fma(-NEAR_2, d[0], d[2]))
+        return [*near, *far, self.fma(AT_0, d[0], self.fma(-NEAR_2 - FAR_2, d[2], d[4]))]
+
+    def strided_data(self, d):
+        """9 to 9: the even ones transformed, then the odd ones."""
+        return [*self._pair_data(d[::2]), *d[1::2]]
+
+    def spaced_data(self, d):
+        """5 to 9."""
+        return [*self._pair_data(d), *d[:4]]
+
+    def _pair_output(self, m):
+        """A^T m of F(4, 2), 5 to 4."""
+        near, near_odd, far, far_odd = self._parts([m[0], *m])
+        return [
+            self.add(near, far),
+            self.fma(FAR, far_odd, self.mul(NEAR, near_odd)),
+            self.fma(FAR_2, far, self.mul(NEAR_2, near)),
+            self.fma(FAR**3, far_odd, self.fma(NEAR**3, near_odd, m[4])),
+        ]
+
+    def strided_output(self, m):
+        """9 to 4: of the even and of the odd pixels, added."""
+        return [self.add(even, odd) for even, odd in zip(self._pair_output(m), m[5:], strict=True)]
+
+    def spaced_output(self, m):
+        """9 to 8: pixels that one tap reaches and those that two do, in turns."""
+        return [pixel for pair in zip(m[5:], self._pair_output(m), strict=True) for pixel in pair]
+
     def output(self, m):
         """A^T m, 6 to 4."""
         near, near_odd, far, far_odd = self._parts(m)
@@ -83,11 +127,30 @@ class _Line:
             g[2],
         ]
 
+    def strided_filters(self, g):
+        """3 to 6: the outer taps transformed, and the middle one, which 4 products share."""
+        near = self.both(self.mul(0.5 / NEAR / (NEAR_2 - FAR_2), g[0]), 0.5 / (NEAR_2 - FAR_2), g[2])
+        far = self.both(self.mul(0.5 / FAR / (FAR_2 - NEAR_2), g[0]), 0.5 / (FAR_2 - NEAR_2), g[2])
+        return [near[0], self.neg(near[1]), far[0], self.neg(far[1]), g[2], g[1]]
+
     def grad(self, y):
         """A y, 4 to 6."""
         near = self.both(self.fma(NEAR_2, y[2], y[0]), NEAR, self.fma(NEAR_2, y[3], y[1]))
         far = self.both(self.fma(FAR_2, y[2], y[0]), FAR, self.fma(FAR_2, y[3], y[1]))
         return [y[0], *near, *far, y[3]]
+
+    def strided_grad(self, y):
+        """4 to 9: A y of F(4, 2), and y itself."""
+        return [*self.grad(y)[1:], *y]
+
+    def strided_filter_grad(self, m):
+        """6 to 3."""
+        near, near_odd, far, far_odd = self._parts([m[0], *m])
+        return [
+            self.fma(0.5 / FAR / (FAR_2 - NEAR_2), far_odd, self.mul(0.5 / NEAR / (NEAR_2 - FAR_2), near_odd)),
+            m[5],
+            self.fma(0.5 / (FAR_2 - NEAR_2), far, self.fma(0.5 / (NEAR_2 - FAR_2), near, m[4])),
+        ]
 
     def filter_grad(self, m):
         """G^T m, 6 to 3."""
@@ -99,16 +162,20 @@ class _Line:
             self.fma(FAR_2 / AT_FAR, far, self.fma(NEAR_2 / AT_NEAR, near, ends[1])),
         ]
 
+    def neg(self, a):
+        return self.mul(-1.0, a)
+
     def _parts(self, m):
         return self.add(m[1], m[2]), self.sub(m[1], m[2]), self.add(m[3], m[4]), self.sub(m[3], m[4])
 
 
-def _two_sided(transform, size):
-    """The transform of the columns and then of the rows of a tile of `size` x `size` vectors."""
+def _two_sided(*transforms):
+    """The transform of the columns and then of the rows of a tile of vectors: one for a kind, each with its size."""
 
     @in_kernels
-    def apply(typingctx, source, start, row, column, target, to, to_row, to_column):
+    def apply(typingctx, kind, source, start, row, column, target, to, to_row, to_column):
         def generate(context, builder, signature, args):
+            args, (transform, size) = args[1:], transforms[len(kind) - 1]
             memory, goal = Memory(context, builder, source, args[0]), Memory(context, builder, target, args[4])
             vector = ir.VectorType(memory.element, VECTOR_BYTES // memory.bytes)
             line = _Line(builder, vector)
@@ -118,7 +185,7 @@ def _two_sided(transform, size):
             return context.get_dummy_value()
 
         index = types.intp
-        return types.void(source, index, index, index, target, index, index, index), generate
+        return types.void(kind, source, index, index, index, target, index, index, index), generate
 
     return apply
 
@@ -142,9 +209,9 @@ def _lattice(builder, start, row, column):
     return place
 
 
-data_transform = _two_sided(_Line.data, 6)
-output_transform = _two_sided(_Line.output, 6)
-grad_transform = _two_sided(_Line.grad, 4)
+data_transform = _two_sided((_Line.data, 6), (_Line.strided_data, 9), (_Line.spaced_data, 5))
+output_transform = _two_sided((_Line.output, 6), (_Line.strided_output, 9), (_Line.spaced_output, 9))
+grad_transform = _two_sided((_Line.grad, 4), (_Line.strided_grad, 4))
 
 
 def _transposed(builder, vectors):
@@ -175,13 +242,14 @@ def _first(builder, memory, index, vector, count):
 
 
 @in_kernels
-def filter_transform(typingctx, weight, start, step, count, mirrored, out, to, row, column):
+def filter_transform(typingctx, kind, weight, start, step, count, mirrored, out, to, row, column):
     """G g G^T of the filters whose first taps are weight[start + r * step], r below `count`: the taps lie side by side.
 
     Those of a mirrored filter lie before its first. Lanes that are too many hold the last filter.
     """
 
     def generate(context, builder, signature, args):
+        args = args[1:]
         memory, goal = Memory(context, builder, weight, args[0]), Memory(context, builder, out, args[5])
         lanes = VECTOR_BYTES // memory.bytes
         vector = ir.VectorType(memory.element, lanes)
@@ -202,24 +270,26 @@ def filter_transform(typingctx, weight, start, step, count, mirrored, out, to, r
             taps += _transposed(builder, vectors)[len(taps) - shift :]
         taps = [builder.select(turned, taps[8 - tap], taps[tap]) for tap in range(9)]
         tile = [[taps[3 * i + j] for i in range(3)] for j in range(3)]
-        _store_transformed(_Line.filters, line, tile, goal, _lattice(builder, args[6], args[7], args[8]))
+        transform = _Line.filters if len(kind) == 1 else _Line.strided_filters
+        _store_transformed(transform, line, tile, goal, _lattice(builder, args[6], args[7], args[8]))
         return context.get_dummy_value()
 
     index = types.intp
-    return types.void(weight, index, index, index, index, out, index, index, index), generate
+    return types.void(kind, weight, index, index, index, index, out, index, index, index), generate
 
 
 @in_kernels
-def filter_grad(typingctx, source, start, row, column, out, to):
+def filter_grad(typingctx, kind, source, start, row, column, out, to):
     """G^T u G of a tile of 6x6 vectors; the 9 taps of each lane lie side by side in `out`, lane after lane."""
 
     def generate(context, builder, signature, args):
+        args, transform = args[1:], _Line.filter_grad if len(kind) == 1 else _Line.strided_filter_grad
         memory, goal = Memory(context, builder, source, args[0]), Memory(context, builder, out, args[4])
         lanes = VECTOR_BYTES // memory.bytes
         vector = ir.VectorType(memory.element, lanes)
         line, places = _Line(builder, vector), _lattice(builder, args[1], args[2], args[3])
-        columns = [line.filter_grad([memory.load(places(i, j), vector) for i in range(6)]) for j in range(6)]
-        taps = [tap for i in range(3) for tap in line.filter_grad([column[i] for column in columns])]
+        columns = [transform(line, [memory.load(places(i, j), vector) for i in range(6)]) for j in range(6)]
+        taps = [tap for i in range(3) for tap in transform(line, [column[i] for column in columns])]
 
         def at(lane, tap):
             return builder.add(args[5], ir.Constant(args[5].type, 9 * lane + tap))
@@ -234,7 +304,7 @@ def filter_grad(typingctx, source, start, row, column, out, to):
         return context.get_dummy_value()
 
     index = types.intp
-    return types.void(source, index, index, index, out, index), generate
+    return types.void(kind, source, index, index, index, out, index), generate
 
 
 @in_kernels
@@ -259,12 +329,15 @@ def spread(typingctx, planes, start, step, places, first, shift, out):
 
 
 @in_kernels
-def collect(typingctx, source, places, first, shift, bias, channel, out, start, step):
-    """out[start + r * step + i] = source[(places[first + i] - shift) * lanes + r] + bias[channel + r]."""
+def collect(typingctx, source, places, first, shift, bias, channel, least, out, start, step):
+    """out[start + r * step + i] = source[(places[first + i] - shift) * lanes + r] + bias[channel + r].
+
+    What is less than `least` becomes it; NaN stays NaN.
+    """
 
     def generate(context, builder, signature, args):
         memory, table = Memory(context, builder, source, args[0]), Memory(context, builder, places, args[1])
-        target, shifts = Memory(context, builder, out, args[6]), Memory(context, builder, bias, args[4])
+        target, shifts = Memory(context, builder, out, args[7]), Memory(context, builder, bias, args[4])
         lanes = VECTOR_BYTES // memory.bytes
         vector = ir.VectorType(memory.element, lanes)
         added = shifts.load(args[5], vector)
@@ -272,14 +345,16 @@ def collect(typingctx, source, places, first, shift, bias, channel, out, start, 
             builder.fadd(memory.load(_place(builder, table, args[2], i, args[3], lanes), vector), added, flags=FUSE)
             for i in range(lanes)
         ]
-        index = args[7]
+        floor = splat(builder, builder.fptrunc(args[6], memory.element) if memory.bytes < 8 else args[6], lanes)
+        rows = [builder.select(builder.fcmp_ordered(">", floor, row), floor, row) for row in rows]
+        index = args[8]
         for value in _transposed(builder, rows):
             target.store(index, value)
-            index = builder.add(index, args[8])
+            index = builder.add(index, args[9])
         return context.get_dummy_value()
 
     index = types.intp
-    return types.void(source, places, index, index, bias, index, out, index, index), generate
+    return types.void(source, places, index, index, bias, index, types.float64, out, index, index), generate
 
 
 def _place(builder, table, first, i, shift, lanes):

@@ -3,20 +3,9 @@
 from llvmlite import ir
 from numba.core import types
 
-from trainkit.kernels.simd import Memory, _add_products, _plus, _splat, _Tile, in_kernels
+from trainkit.kernels.simd import Memory, _plus, add_products, in_kernels, splat
 
-__all__ = ["inner_apart", "inner_end", "outer_apart", "tile_like"]
-
-
-@in_kernels
-def tile_like(typingctx, array, rows, columns):
-    """A tile of zeros of the array's dtype, as high and as wide as the tuples `rows` and `columns` are long."""
-    tile_type = _Tile(array.dtype, columns.count, rows.count)
-
-    def generate(context, builder, signature, args):
-        return ir.Constant(context.get_value_type(tile_type), None)
-
-    return tile_type(array, rows, columns), generate
+__all__ = ["inner_apart", "inner_end", "outer_apart"]
 
 
 @in_kernels
@@ -28,8 +17,8 @@ def outer_apart(typingctx, tile, a, a_index, b, b0, b1, b2):
         memory_b = Memory(context, builder, b, args[3])
         vector = ir.VectorType(memory_b.element, tile.lanes)
         right = [memory_b.load(index, vector) for index in args[4 : 4 + tile.columns]]
-        left = [_splat(builder, memory_a.load(_plus(builder, args[2], r)), tile.lanes) for r in range(tile.rows)]
-        return _add_products(builder, tile, args[0], left, right)
+        left = [splat(builder, memory_a.load(_plus(builder, args[2], r)), tile.lanes) for r in range(tile.rows)]
+        return add_products(builder, tile, args[0], left, right)
 
     return tile(tile, a, types.intp, b, types.intp, types.intp, types.intp), generate
 
@@ -53,7 +42,7 @@ def inner_end(typingctx, tile, a, a_index, a_stride, b, b_index, places, place, 
         kind = ir.VectorType(index, tile.lanes)
         first = builder.sub(ir.Constant(index, tile.lanes), args[8])
         wanted = builder.icmp_signed(
-            ">=", ir.Constant(kind, list(range(tile.lanes))), _splat(builder, first, tile.lanes)
+            ">=", ir.Constant(kind, list(range(tile.lanes))), splat(builder, first, tile.lanes)
         )
         return _inner(
             context,
@@ -80,4 +69,4 @@ def _inner(context, builder, tile, arrays, args, chosen):
     for _ in range(tile.rows):
         left.append(chosen(memory_a.load(index, vector)))
         index = builder.add(index, args[3])
-    return _add_products(builder, tile, args[0], left, right)
+    return add_products(builder, tile, args[0], left, right)

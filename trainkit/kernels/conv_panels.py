@@ -1,0 +1,141 @@
+"""Convolution by panels: the taps of as many pixels as a tile holds, which all filters meet."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from trainkit.kernels.conv_filters import Filters, packed_filters
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.memory import empty
+from trainkit.kernels.planes import SLACK, Layout, aligned_empty, fill_all
+from trainkit.kernels.simd import (
+    COLUMNS,
+    ROWS,
+    VECTOR_BYTES,
+    begin,
+    copy_strided,
+    copy_vector,
+    loaded,
+    outer,
+    store,
+    zero_tile,
+)
+from trainkit.kernels.simd_pieces import clamp
+
+__all__ = ["convolve_panels"]
+
+DEPTH = 256  # taps of a panel: it stays in the second-level cache
+TASKS = 32  # that a launch should have, if it can
+
+
+def convolve_panels(
+    x: Array, weight: Filters, shifts: Array, out: Array, groups: int, plan: Layout, relu: bool
+) -> None:
+    """Writes a convolution with at least ROWS filters to a group."""
+    images, filters = out.shape[:2]
+    left, steps, places = _left(weight, groups, filters, x.shape[1])
+    planes = empty((images, plan.size + SLACK), x.dtype)
+    fill_all(images, x, planes, plan.geometry)
+    pixels = images // groups * plan.target[0] * plan.target[1]
+    panels = -(-pixels // (COLUMNS * VECTOR_BYTES // x.itemsize)) * groups
+    parts = min(-(-filters // ROWS), -(-TASKS // panels))
+    _convolve_panels_all(
+        panels * parts, parts, groups, plan.taps, relu, planes, left, steps, places, plan.offsets, shifts, out,
+        plan.geometry,
+    )  # fmt: skip
+
+
+def _left(weight: Filters, groups: int, filters: int, channels: int) -> tuple[Array, Array, Array]:
+    """The left side of a panel: memory, steps, and where in it each tap of a filter lies.
+
+    The steps are those between groups, between blocks of filters, what the last block begins earlier for each filter
+    that it lacks, and between filters. A weight is read where it lies, but for filters that would all fall into one
+    set of the cache.
+    """
+    step = weight.steps[1]
+    if step % 1024 == 0:
+        taps = channels * weight.taps[0] * weight.taps[1]
+        steps = np.array([-(-filters // ROWS) * ROWS * taps, ROWS * taps, 0, 1])
+        return packed_filters(weight, groups, filters, channels, ROWS), steps, np.arange(taps) * ROWS
+    places = _places(weight.start, weight.steps[2:], (channels, *weight.taps))
+    return weight.weight.reshape(-1), np.array([weight.steps[0], ROWS * step, step, step]), places
+
+
+@lru_cache(maxsize=256)
+def _places(start: int, steps: tuple[int, ...], sizes: tuple[int, ...]) -> Array:
+    channel, row, column = np.ogrid[: sizes[0], : sizes[1], : sizes[2]]
+    places: Array = start + channel * steps[0] + row * steps[1] + column * steps[2]
+    return places.reshape(-1)
+
+
+@inner_kernel
+def _convolve_panels(task, parts, groups, taps, relu, planes, left, steps, places, offsets, bias, out, geometry):
+    """Computes one part of a group's filters for as many pixels as a tile is wide."""
+    group, part = task // parts % groups, task % parts
+    width, rows, columns = geometry[1], geometry[10], geometry[11]
+    lanes = VECTOR_BYTES // planes.itemsize
+    wide = COLUMNS * lanes
+    filters = out.shape[1]
+    blocks = (filters + ROWS - 1) // ROWS
+    first, end = blocks * part // parts, blocks * (part + 1) // parts
+    pixel = task // (parts * groups) * wide
+    count = min(wide, out.shape[0] // groups * rows * columns - pixel)
+    # Runs of pixels within a row and a vector: image, row, column, number, and where they begin in the planes.
+    runs = np.empty((wide, 5), np.int64)
+    number, done = 0, 0
+    while done < count:
+        place = pixel + done
+        image = place // (rows * columns) * groups + group
+        line, column = place // columns % rows, place % columns
+        length = min(min(columns - column, lanes), count - done)
+        runs[number, 0], runs[number, 1], runs[number, 2], runs[number, 3] = image, line, column, length
+        runs[number, 4] = image * planes.shape[1] + line * width + column
+        number += 1
+        done += length
+    flat = planes.reshape(planes.size)
+    panel = aligned_empty(min(taps, DEPTH) * wide + lanes, planes)
+    result = aligned_empty((end - first) * ROWS * wide, planes)
+    for k0 in range(0, taps, DEPTH):
+        depth = min(DEPTH, taps - k0)
+        for k in range(depth):
+            to, offset = k * wide, offsets[k0 + k]
+            for run in range(number):
+                # Writes a whole vector: what is too much is overwritten by the run or the tap behind it.
+                copy_vector(panel, to, flat, runs[run, 4] + offset)
+                to += runs[run, 3]
+        for block in range(first, end):
+            early = max(0, (block + 1) * ROWS - filters)  # the last block begins early where it is not whole
+            shift = group * filters + block * ROWS - early
+            start = group * steps[0] + block * steps[1] - early * steps[2]
+            at = (block - first) * ROWS * wide
+            if count > lanes:
+                tile = begin(zero_tile(panel, COLUMNS), bias, shift)
+                if k0 > 0:
+                    tile = loaded(tile, result, at, wide)
+                for k in range(depth):
+                    tile = outer(tile, left, start + places[k0 + k], steps[3], panel, k * wide)
+                if relu and k0 + depth == taps:
+                    tile = clamp(tile)
+                store(tile, result, at, wide)
+            else:
+                narrow = begin(zero_tile(panel, 1), bias, shift)
+                if k0 > 0:
+                    narrow = loaded(narrow, result, at, wide)
+                for k in range(depth):
+                    narrow = outer(narrow, left, start + places[k0 + k], steps[3], panel, k * wide)
+                if relu and k0 + depth == taps:
+                    narrow = clamp(narrow)
+                store(narrow, result, at, wide)
+    y0, x0, y_step, x_step = geometry[12], geometry[13], geometry[14], geometry[15]
+    target, size = out.reshape(out.size), out.shape[2] * out.shape[3]
+    for run in range(number):
+        at = y0 + runs[run, 1] * y_step, x0 + runs[run, 2] * x_step
+        runs[run, 4] = (runs[run, 0] * filters * out.shape[2] + at[0]) * out.shape[3] + at[1]
+    for row in range((end - first) * ROWS):
+        filter, at_run = min(first * ROWS + row // ROWS * ROWS, filters - ROWS) + row % ROWS, row * wide
+        for run in range(number):
+            copy_strided(target, runs[run, 4] + filter * size, x_step, result, at_run, 1, runs[run, 3])
+            at_run += runs[run, 3]
+
+
+_convolve_panels_all = parallel_kernel(_convolve_panels)

@@ -1,0 +1,103 @@
+"""Tiles whose vectors are put together of the pieces of several rows of an image, and tiles of any height.
+
+Pixels of an image that lie in rows of a wider plane fill the lanes one after another, as if no row ended: a vector is
+loaded for each of two rows and merged under a mask, which depends on its place alone.
+"""
+
+from llvmlite import ir
+from numba.core import types
+
+from trainkit.kernels.simd import VECTOR_BYTES, Memory, Tile, add_products, in_kernels, shuffle, splat
+
+__all__ = ["clamp", "copy_halved", "outer_pieces", "store_pieces", "tile_like"]
+
+
+@in_kernels
+def tile_like(typingctx, array, rows, columns):
+    """A tile of zeros of the array's dtype, `rows` high and `columns` wide: constants, or tuples that are so long."""
+    tile_type = Tile(array.dtype, _extent(columns), _extent(rows))
+
+    def generate(context, builder, signature, args):
+        return ir.Constant(context.get_value_type(tile_type), None)
+
+    return tile_type(array, rows, columns), generate
+
+
+def _extent(kind):
+    return len(kind) if isinstance(kind, types.BaseTuple) else kind.literal_value
+
+
+@in_kernels
+def outer_pieces(typingctx, tile, a, a_index, b, offset, starts, ends, gap):
+    """tile[r, c] += a[a_index + r] * v[c], where v[c] is the vector at b[starts[c] + offset].
+
+    From lane ends[c] on it is what lies `gap` further; no lane does if `ends` is ().
+    """
+
+    def generate(context, builder, signature, args):
+        memory_a, memory_b = Memory(context, builder, a, args[1]), Memory(context, builder, b, args[3])
+        vector, places = ir.VectorType(memory_b.element, tile.lanes), ir.VectorType(ir.IntType(32), tile.lanes)
+        lanes, right = ir.Constant(places, list(range(tile.lanes))), []
+        for c in range(tile.columns):
+            place = builder.add(builder.extract_value(args[5], c), args[4])
+            value = memory_b.load(place, vector)
+            if len(ends):
+                end = builder.trunc(builder.extract_value(args[6], c), ir.IntType(32))
+                beyond = builder.icmp_signed(">=", lanes, splat(builder, end, tile.lanes))
+                value = builder.select(beyond, memory_b.load(builder.add(place, args[7]), vector), value)
+            right.append(value)
+        left = []
+        for r in range(tile.rows):
+            index = builder.add(args[2], ir.Constant(args[2].type, r))
+            left.append(splat(builder, memory_a.load(index), tile.lanes))
+        return add_products(builder, tile, args[0], left, right)
+
+    index = types.intp
+    return tile(tile, a, index, b, index, starts, ends, index), generate
+
+
+@in_kernels
+def store_pieces(typingctx, tile, out, places, row_stride):
+    """out[places[c] + r * row_stride : + lanes] = tile[r, c], for each row the columns in order."""
+
+    def generate(context, builder, signature, args):
+        memory, skip = Memory(context, builder, out, args[1]), ir.Constant(args[3].type, 0)
+        for r in range(tile.rows):
+            for c in range(tile.columns):
+                vector = builder.extract_value(args[0], r * tile.columns + c)
+                memory.store(builder.add(builder.extract_value(args[2], c), skip), vector)
+            skip = builder.add(skip, args[3])
+        return context.get_dummy_value()
+
+    return types.void(tile, out, places, types.intp), generate
+
+
+@in_kernels
+def clamp(typingctx, tile):
+    """Each element but at least 0; NaN stays NaN."""
+
+    def generate(context, builder, signature, args):
+        result = args[0]
+        for i in range(tile.rows * tile.columns):
+            value = builder.extract_value(result, i)
+            zero = ir.Constant(value.type, None)
+            value = builder.select(builder.fcmp_ordered(">", zero, value), zero, value)
+            result = builder.insert_value(result, value, i)
+        return result
+
+    return tile(tile), generate
+
+
+@in_kernels
+def copy_halved(typingctx, out, to, array, start):
+    """out[to + i] = array[start + 2 * i] for i below the lanes of a vector; the element behind the last is read too."""
+
+    def generate(context, builder, signature, args):
+        target, source = Memory(context, builder, out, args[0]), Memory(context, builder, array, args[2])
+        lanes = VECTOR_BYTES // source.bytes
+        vector, behind = ir.VectorType(source.element, lanes), ir.Constant(args[3].type, lanes)
+        pair = source.load(args[3], vector), source.load(builder.add(args[3], behind), vector)
+        target.store(args[1], shuffle(builder, *pair, list(range(0, 2 * lanes, 2))))
+        return context.get_dummy_value()
+
+    return types.void(out, types.intp, array, types.intp), generate
