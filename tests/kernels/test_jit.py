@@ -93,6 +93,29 @@ def test_an_inner_kernel_refuses_a_call_from_python():
         jit.parallel_kernel(made)(4, values, out)
 
 
+def _double(values, out):
+    for i in range(values.size):
+        out[i] = 2 * values[i]
+
+
+@pytest.mark.parametrize("inner", [jit.inner_kernel, jit.exact_inner_kernel, jit.ready_kernel])
+def test_an_inner_kernel_has_machine_code_within_its_callers_only(inner):
+    made = inner(_double)
+
+    def outer(values, out):
+        made(values, out)
+        made(out, out)
+
+    caller, values, out = jit.kernel(outer), np.arange(9.0), np.zeros(9)
+    caller(values, out)
+    np.testing.assert_array_equal(out, 4 * values)
+    (result,) = made.overloads.values()
+    assert [function.name for function in result.library._final_module.functions] == []
+    (result,) = caller.overloads.values()
+    linked = {str(f.linkage) for f in result.library._final_module.functions if not f.is_declaration}
+    assert not any("linkonce" in linkage for linkage in linked)
+
+
 def test_a_body_that_returns_something_is_refused():
     def answer(task, out):
         return out[task]
@@ -149,6 +172,7 @@ for dtype in (np.float32, np.float64):
     out = kernels.conv2d(x, x[:, :, :3, :3].copy(), None, (1, 1), (0, 0), (1, 1), 1)
     gc.collect()
     print(float(kernels.channel_sum(out)[0]).hex())
+    print(float(kernels.batch_norm(x, None, None, 1e-5)[2][0]).hex())
 print(compile_counts()[0])
 """
 

@@ -52,7 +52,16 @@ def check(dtype, N, groups, K, L, affine, centred):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("N", "groups", "K", "L"),
-    [(1, 1, 1, 1), (5, 1, 7, 1), (130, 1, 300, 1), (3, 2, 3, 1), (4, 3, 2, 11), (40, 5, 1, 200), (2, 1, 33, 600)],
+    [
+        (1, 1, 1, 1),
+        (5, 1, 7, 1),
+        (130, 1, 300, 1),
+        (3, 2, 3, 1),
+        (4, 3, 2, 11),
+        (40, 5, 1, 200),
+        (2, 1, 33, 600),
+        (33, 3, 40, 1),
+    ],
 )
 @pytest.mark.parametrize("centred", [True, False])
 def test_row_norm(dtype, N, groups, K, L, centred):

@@ -120,3 +120,75 @@ def test_batch_norm_does_not_depend_on_the_number_of_threads(shape):
             np.testing.assert_array_equal(ours, theirs)
     finally:
         kernels.set_num_threads(many)
+
+
+def check_relu(dtype, N, C, L):
+    x, grad, weight, bias = (
+        draw(dtype, N, C, L),
+        draw(dtype, N, C, L, seed=1),
+        draw(dtype, C),
+        draw(dtype, C, seed=1),
+    )
+    wide, slope = x.astype(np.float64), grad.astype(np.float64)
+    mean, inv_std = wide.mean((0, 2)), 1 / np.sqrt(wide.var((0, 2)) + 0.1)
+    normal, ones, zeros = (wide - column(mean)) * column(inv_std), np.ones(C), np.zeros(C)
+    for factor, shift in ((weight, bias), (None, None)):
+        plain, *_ = kernels.batch_norm(x, factor, shift, 0.1)
+        out, *statistics = kernels.batch_norm(x, factor, shift, 0.1, True)
+        for found, expected in zip(statistics, (mean, wide.var((0, 2))), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_array_equal(out, np.maximum(plain, 0))
+        assert not np.signbit(out).any()
+        applied = kernels.batch_norm_apply(x, mean, inv_std, factor, shift, True)
+        np.testing.assert_array_equal(applied, np.maximum(kernels.batch_norm_apply(x, mean, inv_std, factor, shift), 0))
+        whole = normal * column(ones if factor is None else factor) + column(zeros if shift is None else shift)
+        assert_close(applied, np.maximum(whole, 0), 5)
+
+        kept = np.where(out > 0, slope, 0)
+        scale = column(inv_std if factor is None else inv_std * factor)
+        inner = kept - column(kept.mean((0, 2))) - normal * column((kept * normal).mean((0, 2)))
+        for fixed in (False, True):
+            parts = kernels.batch_norm_grad(grad, x, mean, inv_std, factor, fixed, True, True, shift)
+            masked = kernels.batch_norm_grad(kept.astype(dtype), x, mean, inv_std, factor, fixed)
+            for found, expected in zip(parts, masked, strict=True):
+                assert found.dtype == dtype
+                assert_close(found, expected)
+            assert_close(parts[0], (kept if fixed else inner) * scale, 5)
+            assert_close(parts[1], (kept * normal).sum((0, 2)), N * L)
+            assert_close(parts[2], kept.sum((0, 2)), N * L)
+        (alone, *none) = kernels.batch_norm_grad(grad, x, mean, inv_std, factor, True, False, True, shift)
+        np.testing.assert_array_equal(alone, parts[0])
+        assert not np.any(none)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("N", "C", "L"), [(1, 3, 17), (5, 6, 11), (64, 10, 1), (7, 33, 196), (300, 40, 1)])
+def test_batch_norm_with_relu(dtype, N, C, L):
+    check_relu(dtype, N, C, L)
+
+
+@settings(max_examples=20, deadline=None)
+@given(N=st.integers(1, 20), C=st.integers(1, 20), L=st.integers(1, 40), dtype=st.sampled_from(DTYPES))
+def test_any_shape_with_relu(N, C, L, dtype):
+    check_relu(dtype, N, C, L)
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (4, 2, 3)])
+def test_relu_keeps_nan_and_has_no_slope_at_0(shape):
+    x = draw(np.float32, *shape)
+    x[0, 1] = np.nan
+    ones = np.ones(2)
+    out, mean, variance = kernels.batch_norm(x, None, None, 0.1, True)
+    assert np.isnan(out[:, 1]).all()
+    assert not np.isnan(out[:, 0]).any()
+    assert np.isnan(mean[1])
+    assert np.isnan(variance[1])
+    applied = kernels.batch_norm_apply(x, ones - 1, ones, None, None, True)
+    np.testing.assert_array_equal(applied, np.maximum(x, 0))
+    grad = draw(np.float32, *shape, seed=1)
+    x[1] = 0
+    found, *_ = kernels.batch_norm_grad(grad, x, ones - 1, ones, None, True, True, True)
+    np.testing.assert_array_equal(found, np.where(x <= 0, 0, grad))
+    empty = np.empty((0, *shape[1:]), np.float32)
+    assert kernels.batch_norm(empty, None, None, 0.1, True)[0].shape == empty.shape
+    assert kernels.batch_norm_grad(empty, empty, ones, ones, None, False, True, True)[0].shape == empty.shape

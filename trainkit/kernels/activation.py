@@ -4,9 +4,8 @@ One kernel holds them all and is told which by a number: one machine code, not t
 """
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.elementwise import CHUNK, flat, over_chunks
+from trainkit.kernels.elementwise import flat, over_chunks
 from trainkit.kernels.exponential import exp, exp_as, exp_minus_one, log_plus_one, normal_tail, tanh
 from trainkit.kernels.jit import Array, exact_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
@@ -45,7 +44,8 @@ def activation_grad(kind: str, grad: Array, x: Array, *numbers: float) -> Array:
 
 
 @exact_kernel
-def _activation(first, count, kind, x, numbers, out):
+def _activation(chunk, count, kind, x, numbers, out):
+    first = chunk * count
     x, out = x[first : first + count], out[first : first + count]
     zero, one, two = x.dtype.type(0), x.dtype.type(1), x.dtype.type(2)
     a, b, c = numbers[0], numbers[1], numbers[2]
@@ -95,14 +95,12 @@ def _activation(first, count, kind, x, numbers, out):
             out[i] = x[i] * ((six if gate > six else gate) * sixth)
 
 
-@parallel_kernel
-def _activation_all(chunks, kind, x, numbers, out):
-    for chunk in prange(chunks):
-        _activation(np.int64(chunk) * CHUNK, CHUNK, kind, x, numbers, out)
+_activation_all = parallel_kernel(_activation)
 
 
 @exact_kernel
-def _slope(first, count, kind, x, grad, numbers, out):
+def _slope(chunk, count, kind, x, grad, numbers, out):
+    first = chunk * count
     x, grad, out = x[first : first + count], grad[first : first + count], out[first : first + count]
     zero, one, two = x.dtype.type(0), x.dtype.type(1), x.dtype.type(2)
     a, b, c = numbers[0], numbers[1], numbers[2]
@@ -158,7 +156,4 @@ def _slope(first, count, kind, x, grad, numbers, out):
             out[i] = grad[i] * (zero if x[i] <= -three else inside)
 
 
-@parallel_kernel
-def _slope_all(chunks, kind, x, grad, numbers, out):
-    for chunk in prange(chunks):
-        _slope(np.int64(chunk) * CHUNK, CHUNK, kind, x, grad, numbers, out)
+_slope_all = parallel_kernel(_slope)

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, inner_kernel, kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.norm import scale_runs
 
@@ -82,18 +81,19 @@ def flat(x: Array) -> Array:
 
 
 def over_chunks(serial: Any, parallel: Any, size: int, *args: Any) -> None:
-    """Run `parallel(chunks, *args)` over so many elements, or at once `serial(first, count, *args)`.
+    """Run `parallel(chunks, CHUNK, *args)` over so many elements, or at once `serial(0, size, *args)`.
 
     Where an element's result does not depend on its neighbours, it does not on the cut either.
     """
     if size <= CHUNK or get_num_threads() == 1:
         serial(0, size, *args)
     else:
-        parallel(-(-size // CHUNK), *args)
+        parallel(-(-size // CHUNK), CHUNK, *args)
 
 
 @exact_kernel
-def _map(first, count, kind, x, y, number, out):
+def _map(chunk, count, kind, x, y, number, out):
+    first = chunk * count
     x, y, out = x[first : first + count], y[first : first + count], out[first : first + count]
     zero, one = x.dtype.type(0), x.dtype.type(1)  # LLVM vectorises a loop from 0, where no index can be negative
     if kind == RELU:
@@ -122,10 +122,7 @@ def _map(first, count, kind, x, y, number, out):
             out[i] = x[i] * number
 
 
-@parallel_kernel
-def _map_all(chunks, kind, x, y, number, out):
-    for chunk in prange(chunks):
-        _map(np.int64(chunk) * CHUNK, CHUNK, kind, x, y, number, out)
+_map_all = parallel_kernel(_map)
 
 
 def dropout(x: Array, probability: float, seed: int) -> Array:
@@ -144,22 +141,20 @@ def dropout(x: Array, probability: float, seed: int) -> Array:
 
 
 @kernel
-def _dropout(first, count, x, threshold, scale, seed, out):
+def _dropout(chunk, count, x, threshold, scale, seed, out):
     key = _mixed(seed)  # neighbouring seeds must not give shifted copies of one mask
+    first = chunk * count
     x, out = x[first : first + count], out[first : first + count]
     for i in range(x.size):
         bits = _mixed(key + np.uint64(first + i) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
         out[i] = x[i] * (scale if bits >= threshold else x.dtype.type(0))
 
 
-@kernel
+_dropout_all = parallel_kernel(_dropout)
+
+
+@inner_kernel
 def _mixed(state):
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
-
-
-@parallel_kernel
-def _dropout_all(chunks, x, threshold, scale, seed, out):
-    for chunk in prange(chunks):
-        _dropout(np.int64(chunk) * CHUNK, CHUNK, x, threshold, scale, seed, out)

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from trainkit.kernels.jit import exact_kernel
+from trainkit.kernels.jit import exact_inner_kernel
 
 __all__ = ["exp", "exp_as", "exp_minus_one", "largest", "like", "log_plus_one", "normal_tail", "tanh"]
 
@@ -227,7 +227,7 @@ def _at_place(context, place, x):
     return x(place, x), generate
 
 
-@exact_kernel
+@exact_inner_kernel
 def largest(row):
     """The largest of a row, in its dtype; minus infinity of an empty one. A NaN in it may come out, and may not."""
     none = row.dtype.type(-np.inf)
@@ -248,7 +248,7 @@ _artanh = _polynomial(
 )  # fmt: skip
 
 
-@exact_kernel
+@exact_inner_kernel
 def log_plus_one(x):
     """log(1 + x) for x from 0 to 1, as 2 artanh(x / (2 + x))."""
     ratio = x / (like(x, 2.0) + x)
@@ -275,7 +275,7 @@ _mills_below = _polynomial(
 )  # fmt: skip
 
 
-@exact_kernel
+@exact_inner_kernel
 def normal_tail(x):
     """The normal distribution of -|x|, and exp(-x * x / 2)."""
     z = _near(x)
@@ -297,7 +297,7 @@ _tanh_series = _polynomial(
 )  # fmt: skip
 
 
-@exact_kernel
+@exact_inner_kernel
 def tanh(x):
     """By its series where it is small, else 1 - 2 / (exp(2 |x|) + 1), in (-1, 1)."""
     one, two, square = like(x, 1.0), like(x, 2.0), x * x

@@ -16,7 +16,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from trainkit.errors import ShapeError
-from trainkit.kernels.jit import Array, inner_kernel, kernel
+from trainkit.kernels.jit import Array, kernel, ready_kernel
 
 __all__ = ["CHUNK", "first", "launch", "past", "piece"]
 
@@ -28,12 +28,11 @@ REALS = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def launch(
-    serial: Callable[..., None],
     parallel: Callable[..., None],
     rows: Sequence[Sequence[Array]],
     numbers: Sequence[float],
 ) -> None:
-    """Run a kernel over all parameters: `serial(task, table, ends, values)`, or `parallel(tasks, ...)` of such tasks.
+    """Run a kernel over all parameters: `parallel(tasks, table, ends, values)`.
 
     The rows are the parameters, their gradients, and what else belongs to them, array by array of the same shape. All
     are written but the gradients. What is not contiguous, or neither float32 nor float64, is worked on in a copy.
@@ -50,18 +49,13 @@ def launch(
     table = np.fromiter(map(id, chain.from_iterable(rows)), np.int64, count * len(rows)).reshape(len(rows), count)
     ends = np.empty(count + 1, np.int64)
     if real not in REALS or not _measure(table, id(real), ends):
-        _launch_copies(serial, parallel, rows, numbers)
+        _launch_copies(parallel, rows, numbers)
         return
     values = np.array(numbers, real)
-    tasks = -(-int(ends[count]) // CHUNK)
-    if tasks > 1:
-        parallel(tasks, table, ends, values)
-    else:
-        serial(0, table, ends, values)
+    parallel(-(-int(ends[count]) // CHUNK), table, ends, values)
 
 
 def _launch_copies(
-    serial: Callable[..., None],
     parallel: Callable[..., None],
     rows: Sequence[Sequence[Array]],
     numbers: Sequence[float],
@@ -79,7 +73,7 @@ def _launch_copies(
                 _, array = copies.setdefault(id(array), (array, np.array(array, real, order="C")))
             sorted_rows[real][number].append(array)
     for chosen in sorted_rows.values():
-        launch(serial, parallel, chosen, numbers)
+        launch(parallel, chosen, numbers)
     gradients = {id(gradient) for gradient in rows[1]}
     for key, (array, used) in copies.items():
         if key not in gradients:
@@ -99,7 +93,7 @@ def _pointer(context, address, like):
     return types.CPointer(like.dtype)(types.int64, like), generate
 
 
-@inner_kernel
+@ready_kernel
 def _words(address, table):
     """The memory at an address as integers of 8 bytes."""
     return carray(_pointer(address, table), (1 << 16,))
@@ -128,7 +122,7 @@ def _measure(table, dtype, ends):
     return True
 
 
-@inner_kernel
+@ready_kernel
 def piece(task, row, p, table, ends, values):
     """The part of array `p` of a row that belongs to a task, flat; `values` tells the dtype."""
     start = max(task * CHUNK, ends[p])
@@ -137,7 +131,7 @@ def piece(task, row, p, table, ends, values):
     return carray(_pointer(data + (start - ends[p]) * values.itemsize, values), (max(stop - start, 0),))
 
 
-@inner_kernel
+@ready_kernel
 def _place(element, ends):
     """How many of the arrays begin before an element."""
     low, high = 0, ends.size - 1
@@ -150,13 +144,13 @@ def _place(element, ends):
     return low
 
 
-@inner_kernel
+@ready_kernel
 def first(task, ends):
     """The first array that belongs to a task."""
     return max(_place(task * CHUNK + 1, ends) - 1, 0)
 
 
-@inner_kernel
+@ready_kernel
 def past(task, ends):
     """One more than the last array that belongs to a task."""
     return _place((task + 1) * CHUNK, ends)

@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import numba
+from llvmlite.binding import Linkage, parse_assembly
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.types import unliteral
 from numba.np.ufunc import parallel
 from numpy.typing import NDArray
@@ -26,12 +28,14 @@ __all__ = [
     "KERNELS",
     "Array",
     "compile_counts",
+    "exact_inner_kernel",
     "exact_kernel",
     "get_num_threads",
     "inner_kernel",
     "kernel",
     "launch_layer",
     "parallel_kernel",
+    "ready_kernel",
     "set_num_threads",
 ]
 
@@ -43,6 +47,63 @@ pool: Any = parallel  # some of the names below exist only after its first launc
 
 # Lets LLVM vectorise sums and fuse a multiply with an add. Not "nnan" and "ninf": a NaN must come out as one.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
+EXACT = {"contract"}
+
+
+class _Library(JITCodeLibrary):
+    """What is compiled for a kernel: functions that it calls are its own.
+
+    Else those of one name, each made better for its caller, would be one in a process: whichever came first.
+    """
+
+    def _finalize_final_module(self) -> None:
+        for function in self._final_module.functions:
+            if function.linkage == Linkage.linkonce_odr and not function.is_declaration:
+                function.linkage = "internal"
+        super()._finalize_final_module()
+
+
+class _ReadyLibrary(JITCodeLibrary):
+    """What is compiled for an inner kernel: its callers take it up, so no machine code of its own is made."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+        self._get_module_for_linking()
+        whole = self._final_module
+        self._final_module = parse_assembly(str(self._codegen._create_empty_module(self.name)))
+        for value in whole.global_variables:
+            if value.name.startswith("_ZN08NumbaEnv"):  # where numba notes what it knows of the function
+                self._final_module.link_in(parse_assembly(str(value)))
+        super()._finalize_final_module()
+
+
+class _RawLibrary(_ReadyLibrary):
+    """The same, made quick within its callers only."""
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager(
+            loop_vectorize=False, slp_vectorize=False, opt=self._codegen._opt_level, cost="cheap"
+        )
+        passes.run(self._final_module, builder)
+
+
+class _Pipeline(Compiler):
+    """numba's way to machine code, into a library of ours."""
+
+    library: type[JITCodeLibrary] = _Library
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.enable_object_caching()
+        return super().compile_extra(func)
+
+
+class _ReadyPipeline(_Pipeline):
+    library = _ReadyLibrary
+
+
+class _RawPipeline(_Pipeline):
+    library = _RawLibrary
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -50,12 +111,17 @@ def kernel(function: Callable[..., Any]) -> Any:
     return _entered(function, _compiled(function))
 
 
-def inner_kernel(function: Callable[..., Any]) -> Any:
-    """Compiles like `kernel` what kernels alone call: a door for Python takes a while to compile."""
-    made = _compiled(function, inner=True)
+def inner_kernel(function: Callable[..., Any], fast: Collection[str] = FAST, ready: bool = False) -> Any:
+    """Compiles like `kernel` what kernels alone call, and makes no machine code of it but within them."""
+    made = _compiled(function, _ReadyPipeline if ready else _RawPipeline, fast)
     made.add_overload = partial(_keep, made)
     made._compile_for_args = partial(_refuse, function.__name__)
     return _entered(function, made)
+
+
+def ready_kernel(function: Callable[..., Any]) -> Any:
+    """Compiles like `inner_kernel`, but makes it quick before its callers are: it takes longer, and some gain by it."""
+    return inner_kernel(function, ready=True)
 
 
 def _keep(dispatcher: Any, result: Any) -> None:
@@ -69,7 +135,12 @@ def _refuse(name: str, *args: Any) -> None:
 
 def exact_kernel(function: Callable[..., Any]) -> Any:
     """Compiles like `kernel`, but each sum and quotient is as it is written, for the sake of its last digits."""
-    return _entered(function, _compiled(function, fast={"contract"}))
+    return _entered(function, _compiled(function, fast=EXACT))
+
+
+def exact_inner_kernel(function: Callable[..., Any]) -> Any:
+    """Compiles like `exact_kernel` what kernels alone call."""
+    return inner_kernel(function, EXACT)
 
 
 def parallel_kernel(body: Any, counted: bool = False) -> Any:
@@ -78,8 +149,7 @@ def parallel_kernel(body: Any, counted: bool = False) -> Any:
     Tasks are handed out one by one, to as many threads as `get_num_threads()` says. With `counted` the body is
     told their number too: `body(task, tasks, *arguments)`. Its own compiled code is called, not compiled again.
     """
-    if not hasattr(body, "py_func"):  # a loop with `prange`, which takes three times as long to compile
-        return _entered(body, _PrangeLauncher(_compiled(body, parallel=True)))
+    body._compiler.pipeline_class = _Pipeline  # its code is called, so it is made
     launcher = _Launcher(body, counted)
     return _entered(launcher.compiled, launcher)
 
@@ -89,16 +159,14 @@ def _entered(function: Any, made: Any) -> Any:
     return made
 
 
-def _compiled(
-    function: Callable[..., Any], parallel: bool = False, fast: Collection[str] = FAST, inner: bool = False
-) -> Any:
+def _compiled(function: Callable[..., Any], pipeline: type[_Pipeline] = _Pipeline, fast: Collection[str] = FAST) -> Any:
     options: dict[str, Any] = {
         "fastmath": set(fast),
         "error_model": "numpy",
         "no_cfunc_wrapper": True,
-        "no_cpython_wrapper": inner,
+        "no_cpython_wrapper": pipeline is not _Pipeline,
     }
-    dispatcher: Any = numba.njit(nogil=True, parallel=parallel, **options)(function)
+    dispatcher: Any = numba.njit(nogil=True, pipeline_class=pipeline, **options)(function)
     dispatcher._cache = KernelCache(function)
     dispatcher.compile = partial(_compile, dispatcher)
     return dispatcher
@@ -124,17 +192,9 @@ class _LoopCache(KernelCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The machine code for a signature, or None: it must be compiled."""
-        _, tasks, arguments = sig
+        _, tasks, *arguments = sig
         place(self._body, (tasks, *[tasks] * self._counted, *arguments))
         return super().load_overload(sig, target_context)
-
-
-def _loop(threads, tasks, *arguments):
-    in_tasks(body, threads, tasks, arguments)  # type: ignore[name-defined]  # noqa: F821
-
-
-def _counted_loop(threads, tasks, *arguments):
-    in_tasks(body, threads, tasks, (tasks, *arguments))  # type: ignore[name-defined]  # noqa: F821
 
 
 class _Launcher:
@@ -148,52 +208,31 @@ class _Launcher:
     __slots__ = ("call", "compiled")
 
     def __init__(self, body: Any, counted: bool) -> None:
-        name, plain = f"{body.__name__}_all", body.__code__
-        code = (_counted_loop if counted else _loop).__code__
-        code = code.replace(co_name=name, co_filename=plain.co_filename, co_firstlineno=plain.co_firstlineno)
-        loop = FunctionType(code, {"body": body, "in_tasks": in_tasks, "__name__": body.__module__})
-        loop.__qualname__ = name  # by which it is kept on disk
+        plain = body.__code__
+        names = plain.co_varnames[1 + counted : plain.co_argcount]
+        known = {"body": body, "in_tasks": in_tasks, "__name__": body.__module__}
+        # A function of `*arguments` would do, but numba takes half a microsecond to find out the type of a tuple.
+        given = "".join(f"{name}, " for name in ("tasks", *names)[not counted :])
+        source = (
+            f"def {body.__name__}_all(threads, tasks, {', '.join(names)}): in_tasks(body, threads, tasks, ({given}))"
+        )
+        exec(source, known)
+        loop: Any = known[f"{body.__name__}_all"]
+        loop.__code__ = loop.__code__.replace(co_filename=plain.co_filename, co_firstlineno=plain.co_firstlineno)
         self.call = self.compiled = _compiled(loop)
         self.compiled._cache = _LoopCache(loop, body, counted)
 
     def __call__(self, tasks: int, *arguments: Any) -> None:
         """Does all tasks, on as many threads as the room has."""
-        with _launch_lock:
-            self.call(_num_threads, tasks, *arguments)
+        if tasks <= 1 or _num_threads == 1:
+            self.call(1, tasks, *arguments)
+        else:
+            with _launch_lock:
+                self.call(_num_threads, tasks, *arguments)
 
     def serial(self, tasks: int, *arguments: Any) -> None:
         """Does all tasks on the calling thread: handing them out takes some microseconds."""
         self.call(1, tasks, *arguments)
-
-
-class _PrangeLauncher:
-    """Calls a parallel function with the room's thread count and leaves the user's numba settings alone.
-
-    Attributes:
-        call: the compiled function; a profile puts a timed one in its place.
-        compiled: the same, always.
-    """
-
-    __slots__ = ("call", "compiled")
-
-    def __init__(self, call: Any) -> None:
-        self.call = self.compiled = call
-
-    def __call__(self, *args: Any) -> None:
-        if not pool._is_initialized:
-            pool._launch_threads()
-        with _launch_lock:
-            # numba's public functions for these do the same, and check their argument for a microsecond each.
-            chunk = pool._set_parallel_chunksize(1)
-            threads = pool._get_num_threads()
-            if threads != _num_threads:
-                pool._set_num_threads(_num_threads)
-            try:
-                self.call(*args)
-            finally:
-                pool._set_parallel_chunksize(chunk)
-                if threads != _num_threads:
-                    pool._set_num_threads(threads)
 
 
 def compile_counts() -> tuple[int, int]:

@@ -9,7 +9,7 @@ Means are float64. What the dtype leaves of one, `rest`, is added where LLVM, wh
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
 __all__ = ["row_norm", "row_norm_grad"]
@@ -17,6 +17,7 @@ __all__ = ["row_norm", "row_norm_grad"]
 Form = tuple[int, int, int, int]
 
 TASK = 1 << 14  # elements of a task, at least, if a row has no more
+ADDED = 16  # rows whose gradients of scale and shift are added in the dtype, before they are in float64
 TASKS = 64  # at most, for each has sums of its own for the gradients of scale and shift
 
 
@@ -45,10 +46,7 @@ def row_norm(
         bias = np.zeros(groups * K, x.dtype) if bias is None else _line(bias, x)
         shape, tasks = (R, K) if L == 1 else (R, K, L), _tasks(x, R)
         args = x.reshape(shape), weight, bias, groups, eps, centred, mean, variance, out.reshape(shape)
-        if tasks == 1:
-            _norm(0, 1, *args)
-        else:
-            _norm_all(tasks, *args)
+        _norm_all(tasks, *args)
     return out, mean, variance
 
 
@@ -74,10 +72,7 @@ def row_norm_grad(
         shape = (R, K) if L == 1 else (R, K, L)
         rows = grad.reshape(shape), x.reshape(shape)
         args = *rows, mean, variance, weight, groups, eps, centred, sums, grad_x.reshape(shape), parts
-        if tasks == 1:
-            _norm_grad(0, 1, *args)
-        else:
-            _norm_grad_all(tasks, *args)
+        _norm_grad_all(tasks, *args)
     grad_weight, grad_bias = (parts[0] if tasks == 1 else parts.sum(0)).astype(x.dtype)
     return grad_x, grad_weight, grad_bias
 
@@ -90,32 +85,34 @@ def _tasks(x: Array, rows: int) -> int:
     return max(1, min(rows, x.size // TASK, TASKS))
 
 
-@kernel
+@inner_kernel
 def _norm(task, tasks, x, weight, bias, groups, eps, centred, mean, variance, out):
     R, K = x.shape[0], x.shape[1]
     number = x.size // R
     for r in range(R * task // tasks, R * (task + 1) // tasks):
         row, out_row = x[r], out[r]
-        middle, squares = 0.0, 0.0
+        # in one pass: sums of the distance from the first element, as in `norm._stats`
+        middle, total, squares = 0.0, 0.0, 0.0
         if centred:
-            if x.ndim == 2:
-                for k in range(K):
-                    middle += np.float64(row[k])
-            else:
-                for k in range(K):
-                    for i in range(x.shape[2]):
-                        middle += np.float64(row[k, i])
-            middle /= number
+            middle = np.float64(row[0] if x.ndim == 2 else row[0, 0])
         if x.ndim == 2:
             for k in range(K):
                 distance = np.float64(row[k]) - middle
+                total += distance
                 squares += distance * distance
         else:
             for k in range(K):
                 for i in range(x.shape[2]):
                     distance = np.float64(row[k, i]) - middle
+                    total += distance
                     squares += distance * distance
-        mean[r], variance[r] = middle, squares / number
+        spread = squares / number
+        if centred:
+            total /= number
+            middle += total
+            spread -= total * total
+            spread = 0.0 if spread < 0 else spread
+        mean[r], variance[r] = middle, spread
         inverse = 1.0 / np.sqrt(variance[r] + eps)
         origin = x.dtype.type(middle)
         rest, factor = (np.float64(origin) - middle) * inverse, x.dtype.type(inverse)
@@ -136,40 +133,57 @@ def _norm(task, tasks, x, weight, bias, groups, eps, centred, mean, variance, ou
 _norm_all = parallel_kernel(_norm, counted=True)
 
 
-@kernel
+@inner_kernel
 def _norm_grad(task, tasks, grad, x, mean, variance, weight, groups, eps, centred, sums, grad_x, parts):
     """grad_x = (inner - average of inner - normal * average of inner * normal) / deviation; inner = grad * weight."""
     R, K = x.shape[0], x.shape[1]
     number = x.size // R
     totals, products = np.empty(K), np.empty(K)
-    for r in range(R * task // tasks, R * (task + 1) // tasks):
+    first, last = R * task // tasks, R * (task + 1) // tasks
+    some = groups * K if sums and x.ndim == 2 else 0
+    along_weight, along_bias = np.zeros(some, x.dtype), np.zeros(some, x.dtype)
+    for r in range(first, last):
         row, slope, found = x[r], grad[r], grad_x[r]
         inverse = 1.0 / np.sqrt(variance[r] + eps)
         origin = x.dtype.type(mean[r])
         rest, factor = np.float64(origin) - mean[r], x.dtype.type(inverse)
         at = r % groups * K
         scales = weight[at : at + K]
-        grad_weight, grad_bias = parts[task, 0, at : at + K], parts[task, 1, at : at + K]
-        average, product = 0.0, 0.0
         if x.ndim == 2:
-            for k in range(K):
-                inner = np.float64(slope[k] * scales[k])
-                average += inner
-                product += inner * np.float64(row[k] - origin)
-            product += rest * average
+            total, along = x.dtype.type(0), x.dtype.type(0)
             if sums:
                 more = x.dtype.type(rest * inverse)
+                row_weight, row_bias = along_weight[at : at + K], along_bias[at : at + K]
                 for k in range(K):
-                    grad_weight[k] += np.float64(slope[k] * ((row[k] - origin) * factor + more))
-                    grad_bias[k] += np.float64(slope[k])
+                    inner, distance = slope[k] * scales[k], row[k] - origin
+                    total += inner
+                    along += inner * distance
+                    row_weight[k] += slope[k] * (distance * factor + more)
+                    row_bias[k] += slope[k]
+            else:
+                for k in range(K):
+                    inner = slope[k] * scales[k]
+                    total += inner
+                    along += inner * (row[k] - origin)
+            average = np.float64(total)
+            product = np.float64(along) + rest * average
+            if sums and ((r + 1 - first) % (ADDED * groups) == 0 or r + 1 == last):
+                all_weight, all_bias = parts[task, 0], parts[task, 1]
+                for k in range(some):
+                    all_weight[k] += np.float64(along_weight[k])
+                    all_bias[k] += np.float64(along_bias[k])
+                along_weight[:] = 0
+                along_bias[:] = 0
         else:
             for k in range(K):
-                total, along = 0.0, 0.0
+                total, along = x.dtype.type(0), x.dtype.type(0)
                 for i in range(x.shape[2]):
-                    value = np.float64(slope[k, i])
-                    total += value
-                    along += value * np.float64(row[k, i] - origin)
-                totals[k], products[k] = total, along + rest * total
+                    total += slope[k, i]
+                    along += slope[k, i] * (row[k, i] - origin)
+                totals[k] = np.float64(total)
+                products[k] = np.float64(along) + rest * totals[k]
+            grad_weight, grad_bias = parts[task, 0, at : at + K], parts[task, 1, at : at + K]
+            average, product = np.float64(0), np.float64(0)
             for k in range(K):
                 average += totals[k] * np.float64(scales[k])
                 product += products[k] * np.float64(scales[k])

@@ -4,11 +4,10 @@ And the cross-entropy of single logits against probabilities.
 """
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.elementwise import CHUNK, over_chunks
+from trainkit.kernels.elementwise import over_chunks
 from trainkit.kernels.exponential import exp, largest, log_plus_one
-from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, inner_kernel, kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
 __all__ = [
@@ -148,7 +147,7 @@ def _chunks(x: Array) -> int:
     return 1 if get_num_threads() == 1 else max(1, min(len(x), x.size // SERIAL))
 
 
-@kernel
+@inner_kernel
 def _log_sum_exp(row):
     """Its float64 value; minus infinity and NaN come out as themselves."""
     most = largest(row)
@@ -171,10 +170,7 @@ def _cross_entropy(chunk, chunks, logits, target, losses, log_sum_exp):
         losses[n] = log_sum_exp[n] - np.float64(logits[n, target[n]]) if inside else 0.0
 
 
-@parallel_kernel
-def _cross_entropy_all(chunks, logits, target, losses, log_sum_exp):
-    for chunk in prange(chunks):
-        _cross_entropy(np.int64(chunk), chunks, logits, target, losses, log_sum_exp)
+_cross_entropy_all = parallel_kernel(_cross_entropy, counted=True)
 
 
 @exact_kernel
@@ -191,10 +187,7 @@ def _cross_entropy_grad(chunk, chunks, grad, logits, log_sum_exp, target, out):
         out_row[target[n]] = np.float64(slope) * (exp(np.float64(row[target[n]]) - log_sum_exp[n]) - 1.0)
 
 
-@parallel_kernel
-def _cross_entropy_grad_all(chunks, grad, logits, log_sum_exp, target, out):
-    for chunk in prange(chunks):
-        _cross_entropy_grad(np.int64(chunk), chunks, grad, logits, log_sum_exp, target, out)
+_cross_entropy_grad_all = parallel_kernel(_cross_entropy_grad, counted=True)
 
 
 @kernel
@@ -213,10 +206,7 @@ def _smooth(chunk, chunks, logits, target, weight, smoothing, losses, log_sum_ex
         losses[n] = (1.0 - smoothing) * own + smoothing / C * total
 
 
-@parallel_kernel
-def _smooth_all(chunks, logits, target, weight, smoothing, losses, log_sum_exp):
-    for chunk in prange(chunks):
-        _smooth(np.int64(chunk), chunks, logits, target, weight, smoothing, losses, log_sum_exp)
+_smooth_all = parallel_kernel(_smooth, counted=True)
 
 
 @kernel
@@ -239,29 +229,24 @@ def _smooth_grad(chunk, chunks, grad, logits, log_sum_exp, target, weight, smoot
         out_row[target[n]] = slope * (scale * p - share * weight[target[n]] - own)
 
 
-@parallel_kernel
-def _smooth_grad_all(chunks, grad, logits, log_sum_exp, target, weight, smoothing, out):
-    for chunk in prange(chunks):
-        _smooth_grad(np.int64(chunk), chunks, grad, logits, log_sum_exp, target, weight, smoothing, out)
+_smooth_grad_all = parallel_kernel(_smooth_grad, counted=True)
 
 
 @exact_kernel
-def _logistic(first, count, x, target, out):
-    zero = x.dtype.type(0)
+def _logistic(chunk, count, x, target, out):
+    zero, first = x.dtype.type(0), chunk * count
     x, target, out = x[first : first + count], target[first : first + count], out[first : first + count]
     for i in range(x.size):
         most = zero if x[i] < zero else x[i]  # written so that NaN stays
         out[i] = (most - x[i] * target[i]) + log_plus_one(exp(-abs(x[i])))
 
 
-@parallel_kernel
-def _logistic_all(chunks, x, target, out):
-    for chunk in prange(chunks):
-        _logistic(np.int64(chunk) * CHUNK, CHUNK, x, target, out)
+_logistic_all = parallel_kernel(_logistic)
 
 
 @exact_kernel
-def _logistic_grad(first, count, x, target, grad, out):
+def _logistic_grad(chunk, count, x, target, grad, out):
+    first = chunk * count
     x, target = x[first : first + count], target[first : first + count]
     grad, out = grad[first : first + count], out[first : first + count]
     for i in range(x.size):
@@ -270,10 +255,7 @@ def _logistic_grad(first, count, x, target, grad, out):
         out[i] = np.float64(grad[i]) * (share - np.float64(target[i]))
 
 
-@parallel_kernel
-def _logistic_grad_all(chunks, x, target, grad, out):
-    for chunk in prange(chunks):
-        _logistic_grad(np.int64(chunk) * CHUNK, CHUNK, x, target, grad, out)
+_logistic_grad_all = parallel_kernel(_logistic_grad)
 
 
 @kernel
@@ -298,10 +280,7 @@ def _softmax(chunk, chunks, x, out, log):
                 out_row[c] *= scale
 
 
-@parallel_kernel
-def _softmax_all(chunks, x, out, log):
-    for chunk in prange(chunks):
-        _softmax(np.int64(chunk), chunks, x, out, log)
+_softmax_all = parallel_kernel(_softmax, counted=True)
 
 
 @kernel
@@ -323,7 +302,4 @@ def _softmax_grad(chunk, chunks, grad, out, grad_x, log):
                 found[c] = row[c] * (given[c] - less)
 
 
-@parallel_kernel
-def _softmax_grad_all(chunks, grad, out, grad_x, log):
-    for chunk in prange(chunks):
-        _softmax_grad(np.int64(chunk), chunks, grad, out, grad_x, log)
+_softmax_grad_all = parallel_kernel(_softmax_grad, counted=True)

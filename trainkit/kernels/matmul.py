@@ -101,7 +101,7 @@ def _product(a: Array, b: Array, bias: Array | None) -> Array:
     if serial:
         panels_serial(0, panels, *arguments)
     else:
-        panels_all(panels * groups * -(-items // chunk), *arguments)
+        panels_all(panels * groups * -(-items // chunk), 1, *arguments)
     return out
 
 

@@ -5,9 +5,8 @@ all rows pass.
 """
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, get_num_threads, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, get_num_threads, kernel, parallel_kernel, ready_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.simd import (
     COLUMNS,
@@ -43,26 +42,23 @@ def dot_rows(a: Array, b: Array, bias: Array | None) -> Array:
     if M * N * K <= SERIAL or get_num_threads() == 1:
         _dots(0, stretches, 1, a, b, shift, partial)
     else:
-        _dots_all(stretches * groups, groups, a, b, shift, partial)
+        _dots_all(stretches * groups, 1, groups, a, b, shift, partial)
     if stretches > 1:
         np.add.reduce(partial, axis=0, out=out)
     return out
 
 
-@parallel_kernel
-def _dots_all(tasks, groups, a, b, bias, partial):
-    for task in prange(tasks):
-        _dots(np.int64(task), np.int64(task) + 1, groups, a, b, bias, partial)
-
-
 @kernel
-def _dots(begin, stop, groups, a, b, bias, partial):
-    """Does tasks: each is a group of columns over one stretch of the shared dimension."""
-    for task in range(begin, stop):
-        _dot_group(task, groups, a, b, bias, partial)
+def _dots(task, count, groups, a, b, bias, partial):
+    """Does `count` groups of columns, each over one stretch of the shared dimension."""
+    for part in range(task * count, (task + 1) * count):
+        _dot_group(part, groups, a, b, bias, partial)
 
 
-@kernel
+_dots_all = parallel_kernel(_dots)
+
+
+@ready_kernel
 def _dot_group(task, groups, a, b, bias, partial):
     stretches, M, N = partial.shape
     K = a.shape[1]
@@ -114,7 +110,7 @@ def _dot_group(task, groups, a, b, bias, partial):
                     copy(out, at + r * N, found, r * ROWS, columns)
 
 
-@kernel
+@ready_kernel
 def _dot_row(a, b, k0, whole, K, j, columns, a_tail, b_tails, shift, out, at):
     """One row times a block of columns."""
     lanes = VECTOR_BYTES // a.itemsize

@@ -5,9 +5,8 @@ time.
 """
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import kernel, parallel_kernel
+from trainkit.kernels.jit import inner_kernel, kernel, parallel_kernel
 from trainkit.kernels.simd import (
     COLUMNS,
     ROWS,
@@ -29,23 +28,12 @@ DEPTH = 1024  # of a packed panel: DEPTH * COLUMNS * VECTOR_BYTES bytes stay in 
 UNPACKED = 32  # blocks of rows up to which copying a panel of rows first costs more than it saves
 
 
-@parallel_kernel
-def panels_all(
-    tasks, chunk, wide, panels, groups, K, a, a_starts, a_row, a_depth, b, b_starts, b_depth, b_column, bias, out
-):
-    for task in prange(tasks):
-        panels_serial(
-            np.int64(task), np.int64(task) + 1, chunk, wide, panels, groups, K, a, a_starts, a_row, a_depth,
-            b, b_starts, b_depth, b_column, bias, out,
-        )  # fmt: skip
-
-
 @kernel
 def panels_serial(
-    begin, stop, chunk, wide, panels, groups, K, a, a_starts, a_row, a_depth,
+    task, count, chunk, wide, panels, groups, K, a, a_starts, a_row, a_depth,
     b, b_starts, b_depth, b_column, bias, out,
 ):  # fmt: skip
-    """Does tasks: each is a group of rows of a panel of columns, for every matrix of a chunk of the stack."""
+    """Does `count` groups of rows of a panel of columns, each for every matrix of a chunk of the stack."""
     items, M, N = out.shape
     lanes = VECTOR_BYTES // out.itemsize
     width = wide * lanes
@@ -58,8 +46,8 @@ def panels_serial(
     panel[:] = 0
     rest = np.zeros(space * ROWS, b.dtype)  # rows of the last, incomplete block
     found = np.empty(ROWS * lanes * COLUMNS, b.dtype)
-    for task in range(begin, stop):
-        first, part = task // (panels * groups) * chunk, task % (panels * groups)
+    for number in range(task * count, (task + 1) * count):
+        first, part = number // (panels * groups) * chunk, number % (panels * groups)
         start = part // groups * width
         columns = min(width, N - start)
         first_block = blocks * (part % groups) // groups
@@ -80,7 +68,10 @@ def panels_serial(
                 )  # fmt: skip
 
 
-@kernel
+panels_all = parallel_kernel(panels_serial)
+
+
+@inner_kernel
 def _row(a, a_start, a_depth, b, b_start, b_depth, b_column, K, shift, out, at, columns):
     """One row times a matrix."""
     lanes = VECTOR_BYTES // out.itemsize
@@ -110,7 +101,7 @@ def _row(a, a_start, a_depth, b, b_start, b_depth, b_column, K, shift, out, at, 
         out[at + j] = total
 
 
-@kernel
+@inner_kernel
 def _panel(
     a, a_start, a_row, a_depth, b, b_start, b_depth, b_column, out, out_start, M, N, columns,
     first, end, k0, depth, shift, panel, width, rest, found,
@@ -137,7 +128,7 @@ def _panel(
         )  # fmt: skip
 
 
-@kernel
+@inner_kernel
 def _blocks(
     count, rows, left, left_start, left_row, left_step, right, right_start, right_step,
     out, at, N, columns, k0, depth, shift, found,
@@ -183,7 +174,7 @@ def _blocks(
         at += ROWS * N
 
 
-@kernel
+@inner_kernel
 def _pack(b, start, b_depth, b_column, columns, depth, panel, width):
     """Lays a panel of columns out row by row."""
     lanes = VECTOR_BYTES // panel.itemsize
@@ -209,7 +200,7 @@ def _pack(b, start, b_depth, b_column, columns, depth, panel, width):
                 copy_strided(panel, turned * width + j + c, width, b, at, b_depth, depth - turned)
 
 
-@kernel
+@inner_kernel
 def _put(found, out, at, N, rows, columns, step, k0):
     """Writes the part of a tile that lies within the product, or adds it to what is there."""
     for r in range(rows):

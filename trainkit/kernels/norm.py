@@ -3,12 +3,17 @@
 A task that sums has some channels and all that belongs to them, so that nothing depends on the number of threads, and
 what its first pass read is still in the cache for the second. With L = 1 the array is passed as (N, C): its rows are
 summed side by side. Means are float64; what the dtype leaves of one is added to the shift.
+
+With `relu` the map is followed by max(y, 0) in the same pass. Its gradient takes the sign of y from x once more, which
+costs less than to read y.
 """
 
-import numpy as np
-from numba import prange
+from typing import Any
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+import numpy as np
+
+from trainkit.kernels.exponential import like
+from trainkit.kernels.jit import Array, exact_inner_kernel, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
 __all__ = ["batch_norm", "batch_norm_apply", "batch_norm_grad", "scale_runs"]
@@ -17,7 +22,9 @@ TASK = 1 << 13  # elements of a task, at least
 WIDTH = 16  # columns of (N, C) that one task has, at least: a line of the cache
 
 
-def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+def batch_norm(
+    x: Array, weight: Array | None, bias: Array | None, eps: float, relu: bool = False
+) -> tuple[Array, Array, Array]:
     """The map (x - mean) / sqrt(variance + eps) * weight + bias of x (N, C, *); weight and bias may be None.
 
     Returns also mean and biased variance of the channels, (C,), in float64. One pass over memory takes them: sums in
@@ -30,11 +37,13 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     if x.size:
         factors = _channels(x.dtype, C, weight, bias)
         plain = _plain(x)
-        _launch(_batch_norm, _batch_norm_all, _most(plain), plain, *factors, eps, mean, variance, _plain(out))
+        _launch(_batch_norm_all, _most(plain), plain, *factors, eps, _floor(x, relu), mean, variance, _plain(out))
     return out, mean, variance
 
 
-def batch_norm_apply(x: Array, mean: Array, inv_std: Array, weight: Array | None, bias: Array | None) -> Array:
+def batch_norm_apply(
+    x: Array, mean: Array, inv_std: Array, weight: Array | None, bias: Array | None, relu: bool = False
+) -> Array:
     """The map (x - mean) * inv_std * weight + bias of x (N, C, *); weight and bias may be None."""
     x = np.ascontiguousarray(x)
     out = empty(x.shape, x.dtype)
@@ -42,7 +51,7 @@ def batch_norm_apply(x: Array, mean: Array, inv_std: Array, weight: Array | None
         factors = _channels(x.dtype, x.shape[1], weight, bias)
         plain = _plain(x)
         rows = len(plain) if plain.ndim == 2 else len(plain) * plain.shape[1]
-        _launch(_apply, _apply_all, rows, plain, *_doubles(mean, inv_std), *factors, _plain(out))
+        _launch(_apply_all, rows, plain, *_doubles(mean, inv_std), *factors, _floor(x, relu), _plain(out))
     return out
 
 
@@ -51,7 +60,7 @@ def scale_runs(x: Array, factors: Array) -> Array:
     x, count = np.ascontiguousarray(x), factors.size
     out, plain = empty(x.shape, x.dtype), (1, count, -1)
     given = np.zeros(count), np.ones(count), np.ascontiguousarray(factors).reshape(-1), np.zeros(count, x.dtype)
-    _launch(_apply, _apply_all, count, x.reshape(plain), *given, out.reshape(plain))
+    _launch(_apply_all, count, x.reshape(plain), *given, None, out.reshape(plain))
     return out
 
 
@@ -63,6 +72,8 @@ def batch_norm_grad(
     weight: Array | None,
     given: bool = False,
     sums: bool = True,
+    relu: bool = False,
+    bias: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Gradients of input (N, C, *), weight (C,) and bias (C,).
 
@@ -76,16 +87,25 @@ def batch_norm_grad(
         weight: or None for ones.
         given: whether mean and inv_std are numbers, not functions of x.
         sums: whether the gradients of weight and bias are wanted; if not, and mean and inv_std are given, they stay 0.
+        relu: whether grad is that of max(y, 0), where y is the output; x must then be the input in any case.
+        bias: what `relu` needs to know of the output; or None for zeros.
     """
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
     C = x.shape[1]
     grad_x, grad_weight, grad_bias = empty(x.shape, x.dtype), np.zeros(C, x.dtype), np.zeros(C, x.dtype)
     if x.size:
-        factor, _ = _channels(x.dtype, C, weight, None)
+        factors = _channels(x.dtype, C, weight, bias)
         plain, found = _plain(grad), (_plain(grad_x), grad_weight, grad_bias)
-        given_arrays = *_doubles(mean, inv_std), factor
-        _launch(_grad, _grad_all, _most(plain), plain, _plain(x), *given_arrays, given, sums or not given, *found)
+        given_arrays = *_doubles(mean, inv_std), *factors
+        _launch(
+            _grad_all, _most(plain), plain, _plain(x), *given_arrays, given, sums or not given, _floor(x, relu), *found
+        )
     return grad_x, grad_weight, grad_bias
+
+
+def _floor(x: Array, relu: bool) -> Any:
+    """What no output is below; with None a kernel is compiled without a word of it."""
+    return x.dtype.type(0) if relu else None
 
 
 def _plain(x: Array) -> Array:
@@ -109,61 +129,66 @@ def _most(plain: Array) -> int:
     return int(plain.shape[1] if plain.ndim == 3 else plain.shape[1] // WIDTH)
 
 
-def _launch(serial, parallel, most, x, *args) -> None:
-    tasks = max(1, min(most, x.size // TASK))
-    if tasks == 1:
-        serial(0, 1, x, *args)
-    else:
-        parallel(tasks, x, *args)
+def _launch(parallel, most, x, *args) -> None:
+    parallel(max(1, min(most, x.size // TASK)), x, *args)
 
 
-@parallel_kernel
-def _batch_norm_all(tasks, x, weight, bias, eps, mean, variance, out):
-    for task in prange(tasks):
-        _batch_norm(np.int64(task), tasks, x, weight, bias, eps, mean, variance, out)
-
-
-@kernel
-def _batch_norm(task, tasks, x, weight, bias, eps, mean, variance, out):
+@inner_kernel
+def _batch_norm(task, tasks, x, weight, bias, eps, floor, mean, variance, out):
     C = x.shape[1]
     first, end = C * task // tasks, C * (task + 1) // tasks
     _stats(first, x, mean[first:end], variance[first:end])
     inv_std = np.empty(end - first)
     for c in range(end - first):
         inv_std[c] = 1.0 / np.sqrt(variance[first + c] + eps)
-    _map(first, x, mean[first:end], inv_std, weight[first:end], bias[first:end], out)
+    _map(first, x, mean[first:end], inv_std, weight[first:end], bias[first:end], floor, out)
 
 
-@parallel_kernel
-def _apply_all(tasks, x, mean, inv_std, weight, bias, out):
-    for task in prange(tasks):
-        _apply(np.int64(task), tasks, x, mean, inv_std, weight, bias, out)
+_batch_norm_all = parallel_kernel(_batch_norm, counted=True)
 
 
-@kernel
-def _apply(task, tasks, x, mean, inv_std, weight, bias, out):
+@inner_kernel
+def _apply(task, tasks, x, mean, inv_std, weight, bias, floor, out):
     """Nothing is summed here, so a task has what lies together: neighbouring rows of the channels of all samples."""
     N, C = x.shape[0], x.shape[1]
     if x.ndim == 2:
         first, end = N * task // tasks, N * (task + 1) // tasks
-        _map(0, x[first:end], mean, inv_std, weight, bias, out[first:end])
+        _map(0, x[first:end], mean, inv_std, weight, bias, floor, out[first:end])
     else:
         for row in range(N * C * task // tasks, N * C * (task + 1) // tasks):
             n, c = row // C, row % C
-            factor = inv_std[c] * np.float64(weight[c])
-            start, scale = x.dtype.type(mean[c]), x.dtype.type(factor)
-            shift = x.dtype.type(np.float64(bias[c]) + (np.float64(start) - mean[c]) * factor)
+            start, scale = x.dtype.type(mean[c]), x.dtype.type(inv_std[c] * np.float64(weight[c]))
+            shift = _shift(start, mean[c], inv_std[c], weight[c], bias[c])
             for i in range(x.shape[2]):
-                out[n, c, i] = (x[n, c, i] - start) * scale + shift
+                out[n, c, i] = _above(floor, (x[n, c, i] - start) * scale + shift)
 
 
-@parallel_kernel
-def _grad_all(tasks, grad, x, mean, inv_std, weight, given, sums, grad_x, grad_weight, grad_bias):
-    for task in prange(tasks):
-        _grad(np.int64(task), tasks, grad, x, mean, inv_std, weight, given, sums, grad_x, grad_weight, grad_bias)
+_apply_all = parallel_kernel(_apply, counted=True)
 
 
-@kernel
+@exact_inner_kernel
+def _above(floor, value):
+    """The larger of the two; NaN stays, and 0 has no sign."""
+    if floor is None:
+        return value
+    return floor if value <= floor else value
+
+
+@exact_inner_kernel
+def _kept(floor, value, slope):
+    """The gradient of `_above`."""
+    if floor is None:
+        return slope
+    return like(slope, 0.0) if value <= floor else slope
+
+
+@inner_kernel
+def _shift(start, mean, inv_std, weight, bias):
+    """The bias, and what the dtype leaves of a mean."""
+    return type(bias)(np.float64(bias) + (np.float64(start) - mean) * (inv_std * np.float64(weight)))
+
+
+@inner_kernel
 def _stats(first, x, mean, variance):
     """Mean and variance of the channels from `first` on, as many as `mean` has."""
     N, count = x.shape[0], mean.size
@@ -196,62 +221,66 @@ def _stats(first, x, mean, variance):
         variance[c] = 0.0 if spread < 0 else spread
 
 
-@kernel
-def _map(first, x, mean, inv_std, weight, bias, out):
+@inner_kernel
+def _map(first, x, mean, inv_std, weight, bias, floor, out):
     N, count = x.shape[0], mean.size
     origin, scale, shift = np.empty(count, x.dtype), np.empty(count, x.dtype), np.empty(count, x.dtype)
     for c in range(count):
-        factor = inv_std[c] * np.float64(weight[c])
         origin[c] = mean[c]
-        scale[c] = factor
-        shift[c] = np.float64(bias[c]) + (np.float64(origin[c]) - mean[c]) * factor
+        scale[c] = inv_std[c] * np.float64(weight[c])
+        shift[c] = _shift(origin[c], mean[c], inv_std[c], weight[c], bias[c])
     for n in range(N):
         if x.ndim == 2:
             row, out_row = x[n, first : first + count], out[n, first : first + count]
             for c in range(count):
-                out_row[c] = (row[c] - origin[c]) * scale[c] + shift[c]
+                out_row[c] = _above(floor, (row[c] - origin[c]) * scale[c] + shift[c])
         else:
             for c in range(count):
                 start, factor, more = origin[c], scale[c], shift[c]
                 for i in range(x.shape[2]):
-                    out[n, first + c, i] = (x[n, first + c, i] - start) * factor + more
+                    out[n, first + c, i] = _above(floor, (x[n, first + c, i] - start) * factor + more)
 
 
-@kernel
-def _grad(task, tasks, grad, x, mean, inv_std, weight, given, sums, grad_x, grad_weight, grad_bias):
+@inner_kernel
+def _grad(task, tasks, grad, x, mean, inv_std, weight, bias, given, sums, floor, grad_x, grad_weight, grad_bias):
     """grad_x = scale * (grad - average of grad - normalised x * average of grad * normalised x)."""
     N, C = x.shape[0], x.shape[1]
     first, count = C * task // tasks, C * (task + 1) // tasks - C * task // tasks
-    origin, scale = np.empty(count, x.dtype), np.empty(count, x.dtype)
+    origin, scale, shift = np.empty(count, x.dtype), np.empty(count, x.dtype), np.empty(count, x.dtype)
     total, product = np.zeros(count), np.zeros(count)
     for c in range(count):
         origin[c] = mean[first + c]
         scale[c] = inv_std[first + c] * np.float64(weight[first + c])
+        shift[c] = _shift(origin[c], mean[first + c], inv_std[first + c], weight[first + c], bias[first + c])
     for n in range(N):
         if x.ndim == 2:
             row, slope = x[n, first : first + count], grad[n, first : first + count]
             found = grad_x[n, first : first + count]
             if sums:
                 for c in range(count):
-                    value = np.float64(slope[c])
+                    distance = row[c] - origin[c]
+                    value = np.float64(_kept(floor, distance * scale[c] + shift[c], slope[c]))
                     total[c] += value
-                    product[c] += value * np.float64(row[c] - origin[c])
+                    product[c] += value * np.float64(distance)
             if given:
                 for c in range(count):
-                    found[c] = slope[c] * scale[c]
+                    found[c] = _kept(floor, (row[c] - origin[c]) * scale[c] + shift[c], slope[c]) * scale[c]
         else:
             for c in range(count):
+                start, factor, more = origin[c], scale[c], shift[c]
                 if sums:
-                    start, row_total, row_product = origin[c], x.dtype.type(0), x.dtype.type(0)
+                    row_total, row_product = x.dtype.type(0), x.dtype.type(0)
                     for i in range(x.shape[2]):
-                        row_total += grad[n, first + c, i]
-                        row_product += grad[n, first + c, i] * (x[n, first + c, i] - start)
+                        distance = x[n, first + c, i] - start
+                        value = _kept(floor, distance * factor + more, grad[n, first + c, i])
+                        row_total += value
+                        row_product += value * distance
                     total[c] += np.float64(row_total)
                     product[c] += np.float64(row_product)
                 if given:
-                    factor = scale[c]
                     for i in range(x.shape[2]):
-                        grad_x[n, first + c, i] = grad[n, first + c, i] * factor
+                        value = (x[n, first + c, i] - start) * factor + more
+                        grad_x[n, first + c, i] = _kept(floor, value, grad[n, first + c, i]) * factor
     average, bend = np.empty(count, x.dtype), np.empty(count, x.dtype)
     number = x.size // C
     for c in range(count):
@@ -267,10 +296,16 @@ def _grad(task, tasks, grad, x, mean, inv_std, weight, given, sums, grad_x, grad
             row, slope = x[n, first : first + count], grad[n, first : first + count]
             found = grad_x[n, first : first + count]
             for c in range(count):
-                found[c] = (slope[c] - average[c] - (row[c] - origin[c]) * bend[c]) * scale[c]
+                distance = row[c] - origin[c]
+                value = _kept(floor, distance * scale[c] + shift[c], slope[c])
+                found[c] = (value - average[c] - distance * bend[c]) * scale[c]
         else:
             for c in range(count):
-                start, factor, less, per = origin[c], scale[c], average[c], bend[c]
+                start, factor, more, less, per = origin[c], scale[c], shift[c], average[c], bend[c]
                 for i in range(x.shape[2]):
-                    value = grad[n, first + c, i] - less - (x[n, first + c, i] - start) * per
-                    grad_x[n, first + c, i] = value * factor
+                    distance = x[n, first + c, i] - start
+                    value = _kept(floor, distance * factor + more, grad[n, first + c, i])
+                    grad_x[n, first + c, i] = (value - less - distance * per) * factor
+
+
+_grad_all = parallel_kernel(_grad, counted=True)

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import kernel, parallel_kernel
+from trainkit.kernels.jit import inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
 __all__ = ["masked", "select"]
@@ -26,10 +25,7 @@ def select(condition: Any, x: Any, y: Any) -> Any:
     keep, x, y = np.ascontiguousarray(condition), np.ascontiguousarray(x), np.ascontiguousarray(y)
     out = empty(x.shape, x.dtype)
     parts = keep.reshape(-1), x.reshape(-1), y.reshape(-1), out.reshape(-1)
-    if x.size <= CHUNK:
-        _select(0, *parts)
-    else:
-        _select_all(-(-x.size // CHUNK), *parts)
+    _select_all(-(-x.size // CHUNK), *parts)
     return out
 
 
@@ -48,7 +44,7 @@ def _fits(condition: Any, x: Any) -> bool:
     )
 
 
-@kernel
+@inner_kernel
 def _select(chunk, keep, x, y, out):
     part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
     keep, x, y, out = keep[part], x[part], y[part], out[part]
@@ -56,10 +52,7 @@ def _select(chunk, keep, x, y, out):
         out[i] = x[i] if keep[i] else y[i]
 
 
-@parallel_kernel
-def _select_all(chunks, keep, x, y, out):
-    for chunk in prange(chunks):
-        _select(np.int64(chunk), keep, x, y, out)
+_select_all = parallel_kernel(_select)
 
 
 def masked(x: Any, keep: Any) -> Any:
@@ -74,14 +67,11 @@ def _beside(mask: Any, x: Any, number: float, side: bool) -> Any:
     mask, x = np.ascontiguousarray(mask), np.ascontiguousarray(x)
     out = empty(x.shape, x.dtype)
     parts = mask.reshape(-1), side, x.reshape(-1), x.dtype.type(number), out.reshape(-1)
-    if x.size <= CHUNK:
-        _choose(0, *parts)
-    else:
-        _choose_all(-(-x.size // CHUNK), *parts)
+    _choose_all(-(-x.size // CHUNK), *parts)
     return out
 
 
-@kernel
+@inner_kernel
 def _choose(chunk, mask, side, x, number, out):
     part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
     mask, x, out = mask[part], x[part], out[part]
@@ -89,7 +79,4 @@ def _choose(chunk, mask, side, x, number, out):
         out[i] = x[i] if mask[i] == side else number
 
 
-@parallel_kernel
-def _choose_all(chunks, mask, side, x, number, out):
-    for chunk in prange(chunks):
-        _choose(np.int64(chunk), mask, side, x, number, out)
+_choose_all = parallel_kernel(_choose)

@@ -7,9 +7,8 @@ one machine code, not a dozen.
 import math
 
 import numpy as np
-from numba import prange
 
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 from trainkit.kernels.memory import empty
 
 __all__ = ["special"]
@@ -36,20 +35,11 @@ def special(name: str, x: Array, order: int = 0) -> Array:
     """The function `name`, a key of KINDS, of float32 or float64 elements in any shape; `order` is polygamma's."""
     x = np.ascontiguousarray(x).reshape(x.shape)
     out = empty(x.shape, x.dtype)
-    if x.size <= CHUNK:
-        _special(0, KINDS[name], order, x.reshape(-1), out.reshape(-1))
-    else:
-        _special_all(-(-x.size // CHUNK), KINDS[name], order, x.reshape(-1), out.reshape(-1))
+    _special_all(-(-x.size // CHUNK), KINDS[name], order, x.reshape(-1), out.reshape(-1))
     return out
 
 
-@parallel_kernel
-def _special_all(chunks, kind, order, x, out):
-    for chunk in prange(chunks):
-        _special(np.int64(chunk), kind, order, x, out)
-
-
-@kernel
+@inner_kernel
 def _special(chunk, kind, order, x, out):
     for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, x.size)):
         value = np.float64(x[i])
@@ -81,7 +71,10 @@ def _special(chunk, kind, order, x, out):
             out[i] = math.copysign(_bessel(1, abs(value), kind == I1E), value)
 
 
-@kernel
+_special_all = parallel_kernel(_special)
+
+
+@inner_kernel
 def _erfcx(x):
     """exp(x * x) * erfc(x); for large x by its continued fraction (Abramowitz and Stegun, 7.1.14)."""
     if x < 4:
@@ -92,7 +85,7 @@ def _erfcx(x):
     return 1 / (fraction * ROOT_PI)
 
 
-@kernel
+@inner_kernel
 def _log_normal(x):
     """The logarithm of the normal distribution, which underflows itself long before."""
     if x < -1:
@@ -100,7 +93,7 @@ def _log_normal(x):
     return math.log1p(-math.erfc(x / ROOT_2) / 2)
 
 
-@kernel
+@inner_kernel
 def _normal_quantile(q, tail):
     """Where the normal distribution reaches 0.5 + q; `tail` is what is left on that side, 0.5 - |q| without rounding.
 
@@ -143,7 +136,7 @@ def _normal_quantile(q, tail):
     return math.copysign(above / below, q)
 
 
-@kernel
+@inner_kernel
 def _digamma(x):
     """The derivative of log gamma (Abramowitz and Stegun, 6.3.5, 6.3.7, 6.3.18); a pole is infinite at 0, else NaN."""
     if x == 0:
@@ -164,7 +157,7 @@ def _digamma(x):
     return out + math.log(x) - 0.5 / x - series
 
 
-@kernel
+@inner_kernel
 def _polygamma(order, x):
     if order == 0:
         return _digamma(x)
@@ -172,7 +165,7 @@ def _polygamma(order, x):
     return sign * math.gamma(order + 1.0) * _hurwitz(order + 1.0, x)
 
 
-@kernel
+@inner_kernel
 def _hurwitz(s, q):
     """The zeta function sum of (q + k) ** -s over k >= 0, for whole s > 1; infinite at a pole."""
     floor = np.floor(q)
@@ -186,7 +179,7 @@ def _hurwitz(s, q):
     return _hurwitz_positive(s, fraction) + (-below if s % 2 else below)
 
 
-@kernel
+@inner_kernel
 def _hurwitz_positive(s, q):
     """By Euler and Maclaurin's formula (Abramowitz and Stegun, 23.1.30), from 10 terms or more on."""
     total = 0.0
@@ -205,7 +198,7 @@ def _hurwitz_positive(s, q):
     return total
 
 
-@kernel
+@inner_kernel
 def _bessel(order, x, scaled):
     """I0 or I1 of x >= 0, `scaled` by exp(-x): the power series (Abramowitz and Stegun, 9.6.10), far out 9.7.1."""
     if x > 20:

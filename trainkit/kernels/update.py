@@ -7,10 +7,9 @@ gradient round, and the weight decay is added to the gradient, or, if it is `dec
 from collections.abc import Sequence
 
 import numpy as np
-from numba import prange
 
 from trainkit.kernels.fused import first, launch, past, piece
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
 
 __all__ = ["adam_step", "lion_step", "nadam_step", "radam_step", "sgd_step"]
 
@@ -36,10 +35,10 @@ def sgd_step(
     keep, fresh = (0.0, 1.0) if begin else (momentum, 1 - dampening)
     buffers = params if momentum_buffers is None else momentum_buffers
     numbers = (lr, momentum, keep, fresh, weight_decay, -1 if maximize else 1, momentum_buffers is not None, nesterov)
-    launch(_sgd, _sgd_all, (params, grads, buffers), numbers)
+    launch(_sgd_all, (params, grads, buffers), numbers)
 
 
-@kernel
+@inner_kernel
 def _sgd(task, table, ends, values):
     lr, momentum, keep, fresh, decay, sign = values[0], values[1], values[2], values[3], values[4], values[5]
     buffered, nesterov = values[6] != 0, values[7] != 0
@@ -57,10 +56,7 @@ def _sgd(task, table, ends, values):
             param[i] -= lr * slope
 
 
-@parallel_kernel
-def _sgd_all(tasks, table, ends, values):
-    for task in prange(tasks):
-        _sgd(np.int64(task), table, ends, values)
+_sgd_all = parallel_kernel(_sgd)
 
 
 def adam_step(
@@ -156,10 +152,10 @@ def _launch_adam(
 ) -> None:
     beta1, beta2 = betas
     numbers = (1 - beta1, beta2, 1 - beta2, *rates, *decay, -1 if maximize else 1, maxima is not None)
-    launch(_adam, _adam_all, (*arrays, arrays[0] if maxima is None else maxima), numbers)
+    launch(_adam_all, (*arrays, arrays[0] if maxima is None else maxima), numbers)
 
 
-@kernel
+@inner_kernel
 def _adam(task, table, ends, values):
     rest1, beta2, rest2 = values[0], values[1], values[2]
     root, mean_rate, slope_rate, eps = values[3], values[4], values[5], values[6]
@@ -171,8 +167,9 @@ def _adam(task, table, ends, values):
         for i in range(param.size):
             weight = param[i] * shrink
             slope = sign * grad[i] + decay * weight
-            mean[i] += (slope - mean[i]) * rest1
-            second = square[i] * beta2 + rest2 * slope * slope
+            average, second = mean[i], square[i]  # before anything is written: where arrays lie alike, reads would wait
+            mean[i] = average + (slope - average) * rest1
+            second = second * beta2 + rest2 * slope * slope
             square[i] = second
             if bounded:
                 second = second if not second <= most[i] else most[i]
@@ -180,10 +177,7 @@ def _adam(task, table, ends, values):
             param[i] = weight - (mean_rate * mean[i] + slope_rate * slope) / (np.sqrt(second) / root + eps)
 
 
-@parallel_kernel
-def _adam_all(tasks, table, ends, values):
-    for task in prange(tasks):
-        _adam(np.int64(task), table, ends, values)
+_adam_all = parallel_kernel(_adam)
 
 
 def lion_step(
@@ -198,10 +192,10 @@ def lion_step(
 ) -> None:
     """One step of Lion (Chen et al. 2023): by the sign of a mix of average and gradient; the decay is decoupled."""
     numbers = (lr, beta1, 1 - beta1, beta2, 1 - beta2, 1 - lr * weight_decay, -1 if maximize else 1)
-    launch(_lion, _lion_all, (params, grads, exp_avgs), numbers)
+    launch(_lion_all, (params, grads, exp_avgs), numbers)
 
 
-@kernel
+@inner_kernel
 def _lion(task, table, ends, values):
     lr, beta1, rest1, beta2, rest2 = values[0], values[1], values[2], values[3], values[4]
     shrink, sign = values[5], values[6]
@@ -216,7 +210,4 @@ def _lion(task, table, ends, values):
             param[i] = param[i] * shrink - (lr if mix > 0 else -lr if mix < 0 else mix)
 
 
-@parallel_kernel
-def _lion_all(tasks, table, ends, values):
-    for task in prange(tasks):
-        _lion(np.int64(task), table, ends, values)
+_lion_all = parallel_kernel(_lion)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from trainkit.kernels.fused import first, launch, past, piece
-from trainkit.kernels.jit import kernel, parallel_kernel
+from trainkit.kernels.jit import inner_kernel, parallel_kernel
 from trainkit.kernels.update import Arrays
 
 __all__ = ["adadelta_step", "adagrad_step", "adamax_step", "rmsprop_step"]
@@ -24,10 +24,10 @@ def adamax_step(
 ) -> None:
     """One step of Adamax (Kingma and Ba 2015, section 7.1); `step` counts from 1."""
     numbers = (lr / (1 - beta1**step), 1 - beta1, beta2, eps, weight_decay, -1 if maximize else 1)
-    launch(_adamax, _adamax_all, (params, grads, exp_avgs, exp_infs), numbers)
+    launch(_adamax_all, (params, grads, exp_avgs, exp_infs), numbers)
 
 
-@kernel
+@inner_kernel
 def _adamax(task, table, ends, values):
     rate, rest1, beta2, eps, decay, sign = values[0], values[1], values[2], values[3], values[4], values[5]
     for p in range(first(task, ends), past(task, ends)):
@@ -65,10 +65,10 @@ def rmsprop_step(
     centered, buffered = grad_avgs is not None, momentum_buffers is not None
     numbers = (lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum, centered, buffered)
     rows = (params, grads, square_avgs, grad_avgs or params, momentum_buffers or params)
-    launch(_rmsprop, _rmsprop_all, rows, numbers)
+    launch(_rmsprop_all, rows, numbers)
 
 
-@kernel
+@inner_kernel
 def _rmsprop(task, table, ends, values):
     lr, alpha, rest, eps, decay, sign = values[0], values[1], values[2], values[3], values[4], values[5]
     momentum, centered, buffered = values[6], values[7] != 0, values[8] != 0
@@ -104,10 +104,10 @@ def adagrad_step(
     maximize: bool,
 ) -> None:
     """One step of Adagrad (Duchi et al. 2011); the caller lets `lr` fall."""
-    launch(_adagrad, _adagrad_all, (params, grads, sums), (lr, eps, weight_decay, -1 if maximize else 1))
+    launch(_adagrad_all, (params, grads, sums), (lr, eps, weight_decay, -1 if maximize else 1))
 
 
-@kernel
+@inner_kernel
 def _adagrad(task, table, ends, values):
     lr, eps, decay, sign = values[0], values[1], values[2], values[3]
     for p in range(first(task, ends), past(task, ends)):
@@ -135,10 +135,10 @@ def adadelta_step(
 ) -> None:
     """One step of Adadelta (Zeiler 2012): the rate is the ratio of the sizes of past steps and past gradients."""
     numbers = (lr, rho, 1 - rho, eps, weight_decay, -1 if maximize else 1)
-    launch(_adadelta, _adadelta_all, (params, grads, square_avgs, acc_deltas), numbers)
+    launch(_adadelta_all, (params, grads, square_avgs, acc_deltas), numbers)
 
 
-@kernel
+@inner_kernel
 def _adadelta(task, table, ends, values):
     lr, rho, rest, eps, decay, sign = values[0], values[1], values[2], values[3], values[4], values[5]
     for p in range(first(task, ends), past(task, ends)):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import trainkit.nn.functional as F
-from trainkit import optim
+from trainkit import kernels, optim
 from trainkit.autograd import Tensor, from_numpy, grad, no_grad, tensor
 from trainkit.autograd.functions.choose import where
 from trainkit.autograd.functions.scattering import masked_fill
@@ -132,6 +132,10 @@ def _batch_norm(real: Any) -> None:
         mean, var = _numbers(real, shape[1]).detach(), _numbers(real, shape[1]).detach()
         for training in (True, False):
             _back(F.batch_norm(x, mean, var, weight, bias, training))
+        plain, line = x.numpy(force=True), mean.numpy()
+        kernels.batch_norm(plain, None, None, 1e-5, relu=True)
+        kernels.batch_norm_apply(plain, line, line, None, None, relu=True)
+        kernels.batch_norm_grad(plain, plain, line, line, None, relu=True)
 
 
 @_row
