@@ -243,6 +243,13 @@ def conv_rows(
             note=note,
         ),
         Row(
+            "conv2d_relu",
+            lambda x, w, b: conv.conv2d_relu(x, w, b, *how),
+            [x, weight, (filters,)],
+            lambda x, w, b: np.maximum(np_conv(x, w, b, *how), 0),
+            note=note,
+        ),
+        Row(
             "conv2d_grad_input",
             lambda g, w: conv.conv2d_grad_input(g, w, x, *how),
             [out, weight],
@@ -392,6 +399,9 @@ ROWS = [
     Row("batch_norm", lambda x, w, b: norm.batch_norm(x, w, b, 1e-5)[0], [(3, 2, 4, 3), (2,), (2,)], np_batch_norm),
     Row("scale_shift", lambda x, w, b: norm.scale_shift(x, np.array([0.5, -1.0], w.dtype), np.array([2.0, 0.5], w.dtype), w, b), [(3, 2, 2, 3), (2,), (2,)],
         lambda x, w, b: (x - np.array([0.5, -1.0])[:, None, None]) * (np.array([2.0, 0.5]) * w)[:, None, None] + b[:, None, None]),
+    Row("batch_norm_relu", lambda x, w, b: norm.batch_norm_relu(x, w, b, 1e-5)[0], [(3, 2, 4, 3), (2,), (2,)], lambda x, w, b: np.maximum(np_batch_norm(x, w, b), 0)),
+    Row("scale_shift_relu", lambda x, w, b: norm.scale_shift_relu(x, np.array([0.5, -1.0], w.dtype), np.array([2.0, 0.5], w.dtype), w, b), [(3, 2, 2, 3), (2,), (2,)],
+        lambda x, w, b: np.maximum((x - np.array([0.5, -1.0])[:, None, None]) * (np.array([2.0, 0.5]) * w)[:, None, None] + b[:, None, None], 0)),
     Row("row_norm", lambda x, w, b: layer_norm.row_norm(x, w, b, (3, 2, 2, 5), 1e-5, True)[0], [(3, 4, 5), (4,), (4,)], np_group_norm),
     Row("row_norm", lambda x, w: layer_norm.row_norm(x, w, None, (2, 1, 12, 1), 1e-5, False)[0], [(2, 3, 4), (3, 4)],
         lambda x, w: x / np.sqrt((x * x).mean((1, 2), keepdims=True) + 1e-5) * w, note="squares"),

@@ -70,13 +70,13 @@ def test_a_training_step_is_recorded_whole():
         loss = F.cross_entropy(net(x), y)
         loss.backward()
         optimizer.step()
-    assert names(prof)[:5] == ["conv2d", "relu", "reshape", "linear", "cross_entropy"]
-    backward = ["CrossEntropyBackward", "LinearBackward", "ReshapeBackward", "ReluBackward", "Conv2dBackward"]
+    assert names(prof)[:4] == ["conv2d_relu", "reshape", "linear", "cross_entropy"]
+    backward = ["CrossEntropyBackward", "LinearBackward", "ReshapeBackward", "Conv2dReluBackward"]
     assert names(prof, "backward") == backward
     assert names(prof, "optimizer") == ["Adam.step"]
     assert names(prof, "label") == ["step"]
-    assert inside(prof, "step", "conv2d")
-    assert inside(prof, "Conv2dBackward", "conv2d_grad_weight")
+    assert inside(prof, "step", "conv2d_relu")
+    assert inside(prof, "Conv2dReluBackward", "conv2d_grad_weight")
     if tk.get_num_threads() > 1:  # else nothing is launched
         assert inside(prof, "Adam.step", "update._adam_all")
         assert any(name.startswith("conv") for name in names(prof, "kernel"))

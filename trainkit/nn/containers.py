@@ -8,7 +8,9 @@ from typing import Any, Self
 
 from trainkit.autograd import TensorBase
 from trainkit.errors import ArgumentError, IndexRangeError
+from trainkit.nn.activation import ReLU
 from trainkit.nn.module import Module
+from trainkit.nn.rectified import WITH_RELU, is_plain
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
@@ -163,9 +165,16 @@ class Sequential(_Sequence):
             self.add_module(str(number), module)
 
     def forward(self, input: Any) -> Any:
-        """Pass `input` through every module in turn."""
-        for module in self:
-            input = module(input)
+        """Pass `input` through every module in turn; without hooks, a ReLU goes along with the layer before it."""
+        modules = list(self)
+        done = False
+        for module, following in zip(modules, [*modules[1:], None], strict=True):
+            if done:
+                done = False
+            elif type(following) is ReLU and type(module) in WITH_RELU and is_plain(module, following):
+                input, done = WITH_RELU[type(module)](module, input), True
+            else:
+                input = module(input)
         return input
 
     def __getitem__(self, index: Any) -> Any:

@@ -8,10 +8,11 @@ from trainkit.autograd.ops.pad import pad
 from trainkit.errors import ArgumentError
 from trainkit.nn import functional
 from trainkit.nn.functional.checks import Sizes, sizes_of
-from trainkit.nn.functional.conv import check_same, same_padding, transposed_size
+from trainkit.nn.functional.conv import check_same, convolve, same_padding, transposed_size
 from trainkit.nn.linear import reset_affine
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter
+from trainkit.nn.rectified import WITH_RELU
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"]
 
@@ -126,11 +127,18 @@ class _Conv(_ConvNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """Filter a batch, or a single input without the dimension of the batch."""
+        return self._filtered(input)
+
+    def _filtered(self, input: Tensor, relu: bool = False) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = pad(input, self._edges(), self.padding_mode), 0
-        call = getattr(functional, f"conv{self.dims}d")
-        return call(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return convolve(
+            self.dims, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups, relu
+        )
+
+    def _rectified(self, input: Tensor) -> Tensor:
+        return self._filtered(input, True)
 
     def _edges(self) -> list[int]:
         """Return what is put before and after each dimension, the last one first."""
@@ -191,6 +199,9 @@ class Conv3d(_Conv):
     """
 
     dims = 3
+
+
+WITH_RELU.update({layer: layer._rectified for layer in (Conv1d, Conv2d, Conv3d)})
 
 
 class _ConvTranspose(_ConvNd):

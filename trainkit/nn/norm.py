@@ -6,8 +6,10 @@ from typing import Any
 from trainkit.autograd import Tensor, empty, no_grad, tensor
 from trainkit.errors import ArgumentError, ShapeError
 from trainkit.nn import functional
+from trainkit.nn.functional.norm import batch_normalised
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter
+from trainkit.nn.rectified import WITH_RELU
 
 __all__ = [
     "AffineNorm",
@@ -106,6 +108,12 @@ class _BatchNorm(_RunningNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise a batch."""
+        return self._normalised(input)
+
+    def _rectified(self, input: Tensor) -> Tensor:
+        return self._normalised(input, True)
+
+    def _normalised(self, input: Tensor, relu: bool = False) -> Tensor:
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
@@ -114,7 +122,7 @@ class _BatchNorm(_RunningNorm):
             if self.momentum is None:
                 momentum = 1 / int(self.num_batches_tracked.array)
         kept = not self.training or self.track_running_stats
-        return functional.batch_norm(
+        return batch_normalised(
             input,
             self.running_mean if kept else None,
             self.running_var if kept else None,
@@ -123,6 +131,7 @@ class _BatchNorm(_RunningNorm):
             self.training or (self.running_mean is None and self.running_var is None),
             momentum,
             self.eps,
+            relu,
         )
 
     def _check(self, x: Tensor) -> None:
@@ -182,6 +191,9 @@ class BatchNorm3d(_BatchNorm):
     """
 
     dims = 3
+
+
+WITH_RELU.update({layer: layer._rectified for layer in (BatchNorm1d, BatchNorm2d, BatchNorm3d)})
 
 
 class _InstanceNorm(_RunningNorm):

@@ -4,11 +4,12 @@ from typing import Any
 
 from trainkit import kernels
 from trainkit.autograd.op import op
+from trainkit.autograd.ops.activation import relu_grad
 from trainkit.autograd.ops.broadcast import broadcast_to
 from trainkit.autograd.ops.index import getitem
 from trainkit.autograd.ops.shape import reshape
 
-__all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight"]
+__all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight", "conv2d_relu"]
 
 Pair = tuple[int, int]
 
@@ -32,7 +33,35 @@ def conv2d(
 
 @conv2d.backward
 def _(ctx: Any, grad: Any) -> Any:
-    x, weight, x_shape, weight_shape, how = ctx.saved
+    return _gradients(ctx, grad, *ctx.saved)
+
+
+@op
+def conv2d_relu(
+    ctx: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Any:
+    """`relu(conv2d(...))`, whose negative numbers are never written."""
+    how = stride, padding, dilation, groups
+    out = kernels.conv2d(x, weight, bias, *how, relu=True)
+    ctx.save(out, x if ctx.needs(1) else None, weight if ctx.needs(0) else None, x.shape, weight.shape, how)
+    return out
+
+
+@conv2d_relu.backward
+def _(ctx: Any, grad: Any) -> Any:
+    out, *saved = ctx.saved
+    return _gradients(ctx, relu_grad(grad, out), *saved)
+
+
+def _gradients(ctx: Any, grad: Any, x: Any, weight: Any, x_shape: Any, weight_shape: Any, how: Any) -> Any:
+    """The gradients of input, weight and bias."""
     return (
         None if weight is None else conv2d_grad_input(grad, weight, x_shape, *how),
         None if x is None else conv2d_grad_weight(grad, x, weight_shape, *how),

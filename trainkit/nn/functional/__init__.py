@@ -22,8 +22,15 @@ from trainkit.nn.functional.loss_margin import *  # noqa: F403
 from trainkit.nn.functional.loss_margin import __all__ as _loss_margin
 from trainkit.nn.functional.loss_regression import *  # noqa: F403
 from trainkit.nn.functional.loss_regression import __all__ as _loss_regression
-from trainkit.nn.functional.norm import *  # noqa: F403
-from trainkit.nn.functional.norm import __all__ as _norm
+from trainkit.nn.functional.norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    rms_norm,
+)
 from trainkit.nn.functional.pooling import *  # noqa: F403
 from trainkit.nn.functional.pooling import __all__ as _pooling
 from trainkit.nn.functional.pooling_adaptive import *  # noqa: F403
@@ -36,10 +43,16 @@ __all__ = [
     *_loss,
     *_loss_margin,
     *_loss_regression,
-    *_norm,
     *_pooling,
     *_pooling_adaptive,
     "alpha_dropout",
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "normalize",
+    "rms_norm",
     "bilinear",
     "conv1d",
     "conv2d",

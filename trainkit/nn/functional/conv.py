@@ -13,6 +13,7 @@ import numpy as np
 from trainkit.autograd import Tensor
 from trainkit.autograd.ops.conv import conv2d as _plane
 from trainkit.autograd.ops.conv import conv2d_grad_input as _transposed_plane
+from trainkit.autograd.ops.conv import conv2d_relu as _rectified_plane
 from trainkit.autograd.ops.pad import pad
 from trainkit.autograd.ops.strided import unfold
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
@@ -25,6 +26,7 @@ __all__ = [
     "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
+    "convolve",
     "same_padding",
     "transposed_size",
 ]
@@ -59,7 +61,7 @@ def conv1d(
 
     L' is as H' of `conv2d`, and so are the arguments and the errors.
     """
-    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -91,7 +93,7 @@ def conv2d(
         DTypeError: the dtypes differ, or are not floating point.
         ArgumentError: a number is none that the argument can be.
     """
-    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
@@ -108,7 +110,7 @@ def conv3d(
     The result is (N, F, D', H', W') or (F, D', H', W'), D' as H' of `conv2d`, and so are the arguments and the errors.
     Takes kd / stride times the memory of the input, for what each output plane sees.
     """
-    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv_transpose1d(
@@ -163,7 +165,7 @@ def conv_transpose2d(
     return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def _convolve(
+def convolve(
     dims: int,
     input: Tensor,
     weight: Tensor,
@@ -172,7 +174,9 @@ def _convolve(
     padding: Any,
     dilation: Any,
     groups: int,
+    relu: bool = False,
 ) -> Tensor:
+    """Correlate in so many dimensions, and replace what is negative by 0 if asked to."""
     name = f"Conv{dims}d"
     shapes = input.array.shape, weight.array.shape, None if bias is None else bias.array.shape
     numbers = [fixed(number) for number in (stride, padding, dilation)]
@@ -181,16 +185,16 @@ def _convolve(
     if missing:
         input = pad(input, missing)
     if input.array.dtype.char == "e":
-        return _convolve(dims, *_wide(input, weight, bias), strides, paddings, dilations, count).half()
+        return convolve(dims, *_wide(input, weight, bias), strides, paddings, dilations, count, relu).half()
     batch = input if input.array.ndim == dims + 2 else input.unsqueeze(0)
+    plane = _rectified_plane if relu else _plane
     if dims == 2:
-        out = _plane(batch, weight, bias, strides, paddings, dilations, count)
+        out = plane(batch, weight, bias, strides, paddings, dilations, count)
     elif dims == 1:
-        out = _plane(
-            batch.unsqueeze(2), weight.unsqueeze(2), bias, (1, *strides), (0, *paddings), (1, *dilations), count
-        ).squeeze(2)
+        lines = batch.unsqueeze(2), weight.unsqueeze(2), bias
+        out = plane(*lines, (1, *strides), (0, *paddings), (1, *dilations), count).squeeze(2)
     else:
-        out = _volume(batch, weight, bias, strides, paddings, dilations, count)
+        out = _volume(plane, batch, weight, bias, strides, paddings, dilations, count)
     return out if batch is input else out.squeeze(0)
 
 
@@ -233,7 +237,9 @@ def _wide(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, T
     return input.float(), weight.float(), None if bias is None else bias.float()
 
 
-def _volume(x: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Tensor:
+def _volume(
+    plane: Any, x: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
     """Convolve each output plane as an image: the planes that a filter sees are channels of it."""
     depth = weight.shape[2]
     if padding[0]:
@@ -242,7 +248,7 @@ def _volume(x: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dil
     N, C, planes, H, W, _ = seen.shape
     images = seen.permute(0, 2, 1, 5, 3, 4).reshape(N * planes, C * depth, H, W)
     filters = weight.reshape(weight.shape[0], -1, *weight.shape[3:])
-    out = _plane(images, filters, bias, stride[1:], padding[1:], dilation[1:], groups)
+    out = plane(images, filters, bias, stride[1:], padding[1:], dilation[1:], groups)
     return out.reshape(N, planes, *out.shape[1:]).permute(0, 2, 1, 3, 4).contiguous()
 
 

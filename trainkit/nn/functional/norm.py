@@ -14,7 +14,16 @@ from trainkit.autograd.ops.layer_norm import row_norm as _row_norm
 from trainkit.autograd.ops.reduce import check_floating as _check_floating
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
+__all__ = [
+    "batch_norm",
+    "batch_normalised",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "normalize",
+    "rms_norm",
+]
 
 
 def batch_norm(
@@ -37,6 +46,21 @@ def batch_norm(
         DTypeError: dtypes differ.
         ShapeError: a parameter or a statistic has not C elements.
     """
+    return batch_normalised(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def batch_normalised(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    relu: bool = False,
+) -> Tensor:
+    """Normalise as `batch_norm`, and replace what is negative by 0 if asked to."""
     channels = _channels_of("batch_norm", input)
     if (running_mean is None) != (running_var is None) or (running_mean is None and not training):
         raise ArgumentError(
@@ -49,12 +73,13 @@ def batch_norm(
         inv_std = 1.0 / np.sqrt(running_var.array.astype(np.float64) + eps)
         # a copy, for later batches change the running one before the backward pass
         mean = running_mean.array.astype(np.float64)
-        return _like(input, _norm.scale_shift(x, mean, inv_std, weight, bias))
+        applied = _norm.scale_shift_relu if relu else _norm.scale_shift
+        return _like(input, applied(x, mean, inv_std, weight, bias))
     count = input.numel() // max(channels, 1)
     _check_count("batch_norm", count, input)
     if eps <= 0:
         raise ArgumentError(f"batch_norm needs a positive eps in training, got {eps}")
-    out, mean, var = _norm.batch_norm(x, weight, bias, eps)
+    out, mean, var = (_norm.batch_norm_relu if relu else _norm.batch_norm)(x, weight, bias, eps)
     if count:
         _update(running_mean, running_var, mean.array, var.array, count, momentum)
     return _like(input, out)

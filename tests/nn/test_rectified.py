@@ -1,0 +1,114 @@
+"""Layers that compute the ReLU behind them: in a Sequential nothing may show but the time."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import trainkit as tk
+from trainkit import nn
+
+LAYERS = [
+    (lambda: nn.Conv1d(3, 5, 3, padding=1), (2, 3, 9)),
+    (lambda: nn.Conv2d(3, 5, 3, stride=2, padding="valid"), (2, 3, 9, 8)),
+    (lambda: nn.Conv2d(16, 40, 3, padding=1), (2, 16, 20, 20)),  # tiles of Winograd
+    (lambda: nn.Conv2d(4, 4, 3, groups=4, bias=False, padding=1, padding_mode="reflect"), (2, 4, 9, 8)),
+    (lambda: nn.Conv3d(2, 4, 2), (1, 2, 4, 5, 4)),
+    (lambda: nn.BatchNorm1d(4), (6, 4)),
+    (lambda: nn.BatchNorm1d(4, affine=False), (6, 4, 7)),
+    (lambda: nn.BatchNorm2d(4), (3, 4, 5, 6)),
+    (lambda: nn.BatchNorm2d(4, momentum=None), (3, 4, 5, 6)),
+    (lambda: nn.BatchNorm2d(4).eval(), (3, 4, 5, 6)),
+    (lambda: nn.BatchNorm2d(4, track_running_stats=False).eval(), (3, 4, 5, 6)),
+    (lambda: nn.BatchNorm3d(2), (2, 2, 3, 4, 3)),
+]
+
+
+def both(make, shape, dtype="float32"):
+    """Run a layer and ReLU, once as neighbours and once apart: outputs, gradients, and all buffers."""
+    tk.manual_seed(0)
+    layer = make().to(dtype)
+    with tk.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(tk.randn(*parameter.shape).to(dtype) * 0.1)
+    x = tk.randn(*shape).to(dtype)
+    slope = None
+    found = []
+    for together in (True, False):
+        mine, data = copy.deepcopy(layer), x.clone().requires_grad_()
+        relu = nn.ReLU()
+        out = nn.Sequential(mine, relu)(data) if together else relu(mine(data))
+        slope = tk.randn(*out.shape).to(dtype) if slope is None else slope
+        out.backward(slope)
+        parts = [out, data.grad, *[p.grad for p in mine.parameters()], *mine.buffers()]
+        found.append([part.detach().numpy() for part in parts])
+    return found
+
+
+@pytest.mark.parametrize(("make", "shape"), LAYERS)
+@pytest.mark.parametrize("dtype", [tk.float32, tk.float64])
+def test_neighbours_give_the_same_numbers(make, shape, dtype):
+    together, apart = both(make, shape, dtype)
+    assert (together[0] == 0).any()
+    np.testing.assert_array_equal(together[0], apart[0])
+    assert len(together) == len(apart)
+    for mine, other in zip(together[1:], apart[1:], strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_number_that_is_none_stays():
+    x = tk.randn(2, 4, 5, 5)
+    x[0, 1] = float("nan")
+    out = nn.Sequential(nn.BatchNorm2d(4), nn.ReLU())(x)
+    assert tk.isnan(out[:, 1]).all()
+    assert not tk.isnan(out[:, 0]).any()
+    assert tk.isnan(nn.Sequential(nn.Conv2d(4, 2, 3), nn.ReLU())(x)[0]).all()
+
+
+def names(out):
+    """The ops that made a tensor, newest first, along the first edge."""
+    found, node = [], out.grad_fn
+    while node is not None:
+        found.append(node.name.removesuffix("Backward"))
+        node = node.next_functions[0][0] if hasattr(node, "next_functions") else None
+        node = node if hasattr(node, "next_functions") else None
+    return found
+
+
+def test_what_is_computed_together():
+    x = tk.randn(2, 3, 8, 8)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.ReLU())
+    assert names(net(x)) == ["Relu", "BatchNormRelu", "Conv2d", "Conv2dRelu"]
+    assert names(net.eval()(x)) == ["Relu", "ScaleShiftRelu", "Conv2d", "Conv2dRelu"]
+
+
+@pytest.mark.parametrize("hooked", [0, 1])
+def test_hooks_see_what_their_module_makes(hooked):
+    net, seen = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), []
+    net[hooked].register_forward_hook(lambda module, args, out: seen.append(out.min().item()))
+    out = net(tk.randn(2, 3, 8, 8))
+    assert names(out) == ["Relu", "Conv2d"]
+    assert seen[0] < 0 if hooked == 0 else seen == [0.0]
+
+
+def test_a_forward_of_ones_own_is_called():
+    class Mine(nn.Conv2d):
+        def forward(self, input):
+            return super().forward(input) + 1
+
+    class Leaky(nn.ReLU):
+        def forward(self, input):
+            return nn.functional.leaky_relu(input, 0.5)
+
+    x = tk.randn(2, 3, 8, 8)
+    assert names(nn.Sequential(Mine(3, 4, 3), nn.ReLU())(x)) == ["Relu", "Add", "Conv2d"]
+    assert names(nn.Sequential(nn.Conv2d(3, 4, 3), Leaky())(x)) == ["LeakyRelu", "Conv2d"]
+    layer = nn.Conv2d(3, 4, 3)
+    layer.forward = lambda x: nn.functional.conv2d(x, layer.weight) * 2
+    assert names(nn.Sequential(layer, nn.ReLU())(x)) == ["Relu", "Mul", "Conv2d"]
+
+
+def test_half_precision():
+    layer, x = nn.Conv2d(3, 4, 3).half(), tk.randn(2, 3, 8, 8).half()
+    with tk.no_grad():
+        np.testing.assert_array_equal(nn.Sequential(layer, nn.ReLU())(x).numpy(), layer(x).relu().numpy())

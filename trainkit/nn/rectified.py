@@ -1,0 +1,16 @@
+"""Layers that compute a ReLU behind them in the pass over memory that writes their own result: the same numbers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from trainkit.nn.module import Module
+
+__all__ = ["WITH_RELU", "is_plain"]
+
+WITH_RELU: dict[type[Module], Callable[[Any, Any], Any]] = {}
+"""Of such layers, by their very class: `function(layer, input)`. A subclass may have another `forward`."""
+
+
+def is_plain(*modules: Module) -> bool:
+    """Tell whether a call of these modules is a call of their class's `forward`, and nothing else."""
+    return all(module._hooks is None and "forward" not in module.__dict__ for module in modules)
