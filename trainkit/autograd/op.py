@@ -110,7 +110,6 @@ def wrap(array: Any, node: Node | None = None) -> Any:
 def run(this: Op, args: tuple[Any, ...], broadcasts: bool = False) -> Any:
     """Run an op: the forward on the arrays beneath the tensors, recorded if a gradient is wanted."""
     arrays: list[Any] = []
-    edges: list[Node | TensorBase | None] = []
     tensors = wanted = False
     for arg in args:
         if isinstance(arg, TensorBase):
@@ -120,15 +119,11 @@ def run(this: Op, args: tuple[Any, ...], broadcasts: bool = False) -> Any:
             arrays.append(arg.array)
             if arg.needs_grad:
                 wanted = True
-                edges.append(arg.node or arg)
-            else:
-                edges.append(None)
         else:
             arrays.append(arg)
-            edges.append(None)
     node = None
     if wanted and mode.enabled and this.rule is not None:
-        node = Node(this, tuple(edges))
+        node = Node(this, tuple([arg.edge if isinstance(arg, TensorBase) else None for arg in args]))
         out = this.forward(node, *arrays)
     else:
         out = this.forward(UNRECORDED, *arrays)
@@ -137,7 +132,9 @@ def run(this: Op, args: tuple[Any, ...], broadcasts: bool = False) -> Any:
     if type(out) is tuple:
         first, *others = out
         return _finish(node, args, first), *map(wrap, others)
-    if broadcasts and node is not None:
+    if node is None:
+        return wrap(out)
+    if broadcasts:
         shapes = [array.shape if type(array) is np.ndarray else None for array in arrays]
         if shapes.count(out.shape) + shapes.count(None) < len(shapes):
             node.shapes = tuple(shapes)

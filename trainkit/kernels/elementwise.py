@@ -10,7 +10,7 @@ from trainkit.kernels.norm import scale_runs
 
 __all__ = ["CHUNK", "combine", "dropout", "flat", "leaky", "over_chunks", "relu", "relu_grad"]
 
-FEW = 1 << 10  # elements up to which numpy is quicker than the call of a kernel
+FEW = 1 << 12  # elements up to which numpy is quicker than the call of a kernel
 ZERO = {"f": np.zeros((), "f"), "d": np.zeros((), "d")}  # an array: numpy is slow to make one of a number
 CHUNK = 1 << 15  # elements a task; one chunk or less runs on the calling thread, where a launch would cost more
 
