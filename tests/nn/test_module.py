@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 
 import trainkit as tk
@@ -351,3 +352,21 @@ def test_repr_of_several_lines() -> None:
     assert repr(net) == "Lines(\n  a=1\n  b=2\n)"
     net.part = nn.ReLU()
     assert repr(net) == "Lines(\n  a=1\n  b=2\n  (part): ReLU()\n)"
+
+
+@pytest.mark.parametrize("given", [np.ones((2, 3), "f"), [[1.0, 2.0, 3.0]], None, 3.0])
+@pytest.mark.parametrize(
+    "layer", [nn.Linear(3, 2), nn.Sequential(nn.Linear(3, 2)), nn.BatchNorm1d(3), nn.Conv1d(3, 2, 1)]
+)
+def test_what_is_no_tensor_is_told(layer, given):
+    with pytest.raises(TypeError, match=rf"was given a {type(given).__name__} where it needs a tensor.*as_tensor"):
+        layer(given)
+
+
+def test_an_error_in_a_forward_of_ones_own_stays():
+    class Net(nn.Module):
+        def forward(self, x):
+            return x.no_such_method()
+
+    with pytest.raises(AttributeError, match="no_such_method"):
+        Net()(tk.ones(2))

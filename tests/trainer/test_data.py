@@ -327,3 +327,10 @@ def test_concatenate_keeps_the_form() -> None:
     assert concatenate(parts)["a"][1].tolist() == [1, 1, 1]
     with pytest.raises(ArgumentError, match="a row an example"):
         concatenate([tk.tensor(1.0)])
+
+
+def test_an_engine_without_data_says_so():
+    trainer = tk.Trainer(nn.Linear(4, 2), "sgd", "mse")
+    trainer.fit(tk.zeros(4, 4), tk.zeros(4, 2), verbose=0)
+    with pytest.raises(ArgumentError, match=r"without data; call fit\(\), or trainer.engine.run\(data\)"):
+        trainer.engine.run(max_epochs=3)

@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from trainkit.autograd import Function, TensorBase, is_grad_enabled
 from trainkit.autograd.hooks import RemovableHandle
 from trainkit.errors import GradientError
@@ -12,6 +14,8 @@ from trainkit.nn.module_parts import ModuleParts
 __all__ = ["ModuleHooks"]
 
 Hook = Callable[..., Any]
+
+_NO_TENSORS = (np.ndarray, np.generic, list, tuple, dict, int, float, type(None))
 
 _used = False  # whether any module has hooks; a global is read faster than an attribute of the module
 
@@ -37,10 +41,23 @@ class ModuleHooks(ModuleParts):
     _hooks: _Hooks | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward`, and the hooks that are registered."""
-        if _used and self._hooks is not None:
-            return self._call_with_hooks(self._hooks, args, kwargs)
-        return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
+        """Run `forward`, and the hooks that are registered.
+
+        Raises:
+            TypeError: `forward` needs a tensor and was given an array, a list, a number or None.
+        """
+        try:
+            if _used and self._hooks is not None:
+                return self._call_with_hooks(self._hooks, args, kwargs)
+            return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
+        except AttributeError as error:
+            given = error.obj
+            if isinstance(given, _NO_TENSORS) and any(given is arg for arg in (*args, *kwargs.values())):
+                raise TypeError(
+                    f"{type(self).__name__} was given a {type(given).__name__} where it needs a tensor; make one with "
+                    "as_tensor()"
+                ) from error
+            raise
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass has its own."""

@@ -17,8 +17,10 @@ def unpack(batch: Any) -> tuple[Any, Any, Any]:
     """Take a batch apart: an input, (input, target), or (input, target, weight); arrays become tensors.
 
     Raises:
-        ArgumentError: it has more parts.
+        ArgumentError: it has more parts, or is None.
     """
+    if batch is None:
+        raise ArgumentError("a batch is None: the engine runs without data; call fit(), or trainer.engine.run(data)")
     if not isinstance(batch, (tuple, list)):
         return _tensors(batch), None, None
     if len(batch) == 2:
