@@ -1,6 +1,7 @@
 """What all tests share: a seed, how examples are drawn, and the way to the real MNIST."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import InMemoryExampleDatabase
 
 import trainkit as tk
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and what they start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # pyproject.toml fixes the seed, so that every run on every machine draws the same examples; others are drawn with
 # `make test ARGS=--hypothesis-seed=random`. There must be a database: Hypothesis' own profile for CI has none, and then

@@ -45,6 +45,18 @@ def test_non_contiguous(row: Row) -> None:
 
 
 @each_row
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_where_arrays_lie_changes_no_bit(row: Row, dtype: str) -> None:
+    arrays = draw(row, dtype)
+    expected = row.call(*arrays)
+    kept = []
+    for size in range(1, 41):
+        mine = [array.copy() for array in arrays]
+        kept += [mine, np.zeros(size * 7 % 23)]  # moves what is made next
+        np.testing.assert_array_equal(row.call(*mine), expected)
+
+
+@each_row
 def test_gradients(row: Row) -> None:
     inputs = [tk.tensor(array, requires_grad=True) for array in draw(row, "float64")]
     if row.differentiable:

@@ -267,14 +267,18 @@ def _softmax(chunk, chunks, x, out, log):
             out_row[:] = np.nan  # what inf - inf is, here and in the sum
             continue
         total = 0.0
-        for c in range(row.size):
-            out_row[c] = exp(row[c] - most)
-            total += np.float64(out_row[c])
         if log:
+            for c in range(row.size):
+                total += np.float64(exp(row[c] - most))
             log_total = x.dtype.type(np.log(total))
             for c in range(row.size):
                 out_row[c] = (row[c] - most) - log_total
         else:
+            for c in range(row.size):
+                out_row[c] = exp(row[c] - most)
+            # A loop of its own: one that also writes is a vector's or not by where arrays lie, and so is its sum.
+            for c in range(row.size):
+                total += np.float64(out_row[c])
             scale = x.dtype.type(1.0 / total)
             for c in range(row.size):
                 out_row[c] *= scale
