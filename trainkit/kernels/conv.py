@@ -2,7 +2,7 @@
 
 No column matrix of a batch is ever made. Groups are images of their own: (N, C, H, W) is (N * groups, C / groups, H, W)
 in memory. Forward and the gradient of the input are one kernel, the gradient of the weight is another. Filters of 3x3
-that move by single pixels take Winograd's way where it is quicker.
+that move by one or two pixels take Winograd's way where it is quicker.
 """
 
 import math
@@ -90,12 +90,8 @@ def conv2d_grad_input(
     H, W = input_shape[2:]
     F, C, kh, kw = weight.shape
     filters, area = F // groups, kh * kw
-    row_phases = _phases(H, kh, stride[0], padding[0], dilation[0])
-    column_phases = _phases(W, kw, stride[1], padding[1], dilation[1])
-    covered = len(row_phases) == stride[0] and len(column_phases) == stride[1] and grad.size
-    out = (empty if covered else np.zeros)(input_shape, grad.dtype)
-    if not out.size or not grad.size:
-        return out
+    if not grad.size or 0 in input_shape:
+        return np.zeros(input_shape, grad.dtype)
     kind = _kind(grad, (kh, kw), stride, dilation, groups)
     if kind == STRIDED:
         kind = SPACED
@@ -105,8 +101,13 @@ def conv2d_grad_input(
         if kind == SPACED:  # a tile begins with a pixel that one tap reaches: an odd one, counted with the padding
             before = (padding[0] + 1) % 2, (padding[1] + 1) % 2
             zeros = (1 + before[0] - padding[0]) // 2, (1 + before[1] - padding[1]) // 2
+        out = empty(input_shape, grad.dtype)
         convolve_tiles(grad, mirrored, None, out, zeros, False, kind, before)
         return out
+    row_phases = _phases(H, kh, stride[0], padding[0], dilation[0])
+    column_phases = _phases(W, kw, stride[1], padding[1], dilation[1])
+    covered = len(row_phases) == stride[0] and len(column_phases) == stride[1]
+    out = (empty if covered else np.zeros)(input_shape, grad.dtype)
     images, target = _grouped(grad, groups), _grouped(out, groups)
     for i, i_step, i_taps, rows, y, top, i_dilation in row_phases:
         for j, j_step, j_taps, columns, x, left, j_dilation in column_phases:

@@ -122,7 +122,7 @@ def _plan(
     own = -(-channels // parts)
     high, wide = min(fitting, key=lambda tile: _cost(tile, filters, own * taps))
     plan = layout(1, *how, True)
-    phases, across = int(plan.geometry[6]), int(plan.geometry[1])
+    phases, across = int(plan.geometry[6]), plan.width
     row = np.arange(height)
     lowered = (plan.offsets[row * width] - plan.offsets[row % phases * width]) // across
     rise = int(lowered.max())

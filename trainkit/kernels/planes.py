@@ -53,7 +53,6 @@ class Layout(NamedTuple):
             the number of rows and of columns that it takes from there.
         taps: their number.
         size: the elements of one image, without slack.
-        share: of the pixels of a run that are wanted.
         width: of a plane.
         target: the rows and columns that are wanted.
     """
@@ -62,7 +61,6 @@ class Layout(NamedTuple):
     geometry: Array
     taps: int
     size: int
-    share: float
     width: int
     target: Pair
 
@@ -102,9 +100,7 @@ def layout(
             x, place, x_count = _inside(size[1], across, stride[1], j * dilation[1] % stride[1] - padding[1])
             geometry += [y * across + x, line * size[1] + place, y_count, x_count]
     elements = channels * phases[0] * phases[1] * height * across
-    lanes = VECTOR_BYTES // 4
-    run = -(-((rows - 1) * across + columns) // lanes) * lanes
-    return Layout(offsets, np.array(geometry), taps, elements, rows * columns / run, across, target.size)
+    return Layout(offsets, np.array(geometry), taps, elements, across, target.size)
 
 
 def _inside(size: int, length: int, step: int, shift: int) -> tuple[int, int, int]:

@@ -90,7 +90,7 @@ class Memory:
         self.builder.store(value, self._pointer(index, value.type), align=self.bytes)
 
 
-def _plus(builder, index, number):
+def plus(builder, index, number):
     return builder.add(index, ir.Constant(index.type, number))
 
 
@@ -146,7 +146,7 @@ def outer(typingctx, tile, a, a_index, a_stride, b, b_index):
         memory_a = Memory(context, builder, a, args[1])
         memory_b = Memory(context, builder, b, args[4])
         vector = ir.VectorType(memory_b.element, tile.lanes)
-        right = [memory_b.load(_plus(builder, args[5], c * tile.lanes), vector) for c in range(tile.columns)]
+        right = [memory_b.load(plus(builder, args[5], c * tile.lanes), vector) for c in range(tile.columns)]
         left, index = [], args[2]
         for _ in range(tile.rows):
             left.append(splat(builder, memory_a.load(index), tile.lanes))
@@ -183,7 +183,7 @@ def store(typingctx, tile, out, index, row_stride):
         for r in range(tile.rows):
             for c in range(tile.columns):
                 vector = builder.extract_value(args[0], r * tile.columns + c)
-                memory.store(_plus(builder, start, c * tile.lanes), vector)
+                memory.store(plus(builder, start, c * tile.lanes), vector)
             start = builder.add(start, args[3])
         return context.get_dummy_value()
 
@@ -197,7 +197,7 @@ def begin(typingctx, tile, array, index):
     def generate(context, builder, signature, args):
         memory, result = Memory(context, builder, array, args[1]), args[0]
         for r in range(tile.rows):
-            value = splat(builder, memory.load(_plus(builder, args[2], r)), tile.lanes)
+            value = splat(builder, memory.load(plus(builder, args[2], r)), tile.lanes)
             for c in range(tile.columns):
                 result = builder.insert_value(result, value, r * tile.columns + c)
         return result
@@ -214,7 +214,7 @@ def loaded(typingctx, tile, array, index, row_stride):
         vector = ir.VectorType(memory.element, tile.lanes)
         for r in range(tile.rows):
             for c in range(tile.columns):
-                value = memory.load(_plus(builder, start, c * tile.lanes), vector)
+                value = memory.load(plus(builder, start, c * tile.lanes), vector)
                 result = builder.insert_value(result, value, r * tile.columns + c)
             start = builder.add(start, args[3])
         return result
@@ -303,7 +303,7 @@ def sums(typingctx, tile, out, index):
         while done < count:
             size = min(tile.lanes, 1 << ((count - done).bit_length() - 1))
             total = _lane_sums(builder, vectors[done : done + size], tile.lanes)
-            memory.store(_plus(builder, args[2], done), shuffle(builder, total, total, list(range(size))))
+            memory.store(plus(builder, args[2], done), shuffle(builder, total, total, list(range(size))))
             done += size
         return context.get_dummy_value()
 
@@ -318,8 +318,8 @@ def sums_turned(typingctx, tile, out, index, step, shift, shift_index):
         memory, shifts = Memory(context, builder, out, args[1]), Memory(context, builder, shift, args[4])
         size = min(tile.lanes, tile.rows)
         for first in range(0, tile.rows, size):
-            added = shifts.load(_plus(builder, args[5], first), ir.VectorType(shifts.element, size))
-            start = _plus(builder, args[2], first)
+            added = shifts.load(plus(builder, args[5], first), ir.VectorType(shifts.element, size))
+            start = plus(builder, args[2], first)
             for c in range(tile.columns):
                 places = [(first + r) * tile.columns + c for r in range(size)]
                 vectors = [builder.extract_value(args[0], place) for place in places]

@@ -3,7 +3,7 @@
 from llvmlite import ir
 from numba.core import types
 
-from trainkit.kernels.simd import Memory, _plus, add_products, in_kernels, splat
+from trainkit.kernels.simd import Memory, add_products, in_kernels, plus, splat
 
 __all__ = ["inner_apart", "inner_end", "outer_apart"]
 
@@ -17,7 +17,7 @@ def outer_apart(typingctx, tile, a, a_index, b, b0, b1, b2):
         memory_b = Memory(context, builder, b, args[3])
         vector = ir.VectorType(memory_b.element, tile.lanes)
         right = [memory_b.load(index, vector) for index in args[4 : 4 + tile.columns]]
-        left = [splat(builder, memory_a.load(_plus(builder, args[2], r)), tile.lanes) for r in range(tile.rows)]
+        left = [splat(builder, memory_a.load(plus(builder, args[2], r)), tile.lanes) for r in range(tile.rows)]
         return add_products(builder, tile, args[0], left, right)
 
     return tile(tile, a, types.intp, b, types.intp, types.intp, types.intp), generate
@@ -64,7 +64,7 @@ def _inner(context, builder, tile, arrays, args, chosen):
     vector = ir.VectorType(memory_b.element, tile.lanes)
     right, left, index = [], [], args[2]
     for c in range(tile.columns):
-        start = builder.add(args[5], table.load(_plus(builder, args[7], c)))
+        start = builder.add(args[5], table.load(plus(builder, args[7], c)))
         right.append(memory_b.load(start, vector))
     for _ in range(tile.rows):
         left.append(chosen(memory_a.load(index, vector)))

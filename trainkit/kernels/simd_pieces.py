@@ -7,7 +7,7 @@ loaded for each of two rows and merged under a mask, which depends on its place 
 from llvmlite import ir
 from numba.core import types
 
-from trainkit.kernels.simd import VECTOR_BYTES, Memory, Tile, add_products, in_kernels, shuffle, splat
+from trainkit.kernels.simd import VECTOR_BYTES, Memory, Tile, add_products, in_kernels, plus, shuffle, splat
 
 __all__ = ["clamp", "copy_halved", "outer_pieces", "store_pieces", "tile_like"]
 
@@ -46,10 +46,7 @@ def outer_pieces(typingctx, tile, a, a_index, b, offset, starts, ends, gap):
                 beyond = builder.icmp_signed(">=", lanes, splat(builder, end, tile.lanes))
                 value = builder.select(beyond, memory_b.load(builder.add(place, args[7]), vector), value)
             right.append(value)
-        left = []
-        for r in range(tile.rows):
-            index = builder.add(args[2], ir.Constant(args[2].type, r))
-            left.append(splat(builder, memory_a.load(index), tile.lanes))
+        left = [splat(builder, memory_a.load(plus(builder, args[2], r)), tile.lanes) for r in range(tile.rows)]
         return add_products(builder, tile, args[0], left, right)
 
     index = types.intp
@@ -95,8 +92,8 @@ def copy_halved(typingctx, out, to, array, start):
     def generate(context, builder, signature, args):
         target, source = Memory(context, builder, out, args[0]), Memory(context, builder, array, args[2])
         lanes = VECTOR_BYTES // source.bytes
-        vector, behind = ir.VectorType(source.element, lanes), ir.Constant(args[3].type, lanes)
-        pair = source.load(args[3], vector), source.load(builder.add(args[3], behind), vector)
+        vector = ir.VectorType(source.element, lanes)
+        pair = source.load(args[3], vector), source.load(plus(builder, args[3], lanes), vector)
         target.store(args[1], shuffle(builder, *pair, list(range(0, 2 * lanes, 2))))
         return context.get_dummy_value()
 

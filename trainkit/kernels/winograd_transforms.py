@@ -20,7 +20,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from trainkit.kernels.simd import FUSE, VECTOR_BYTES, Memory, in_kernels, shuffle, splat
+from trainkit.kernels.simd import FUSE, VECTOR_BYTES, Memory, in_kernels, plus, shuffle, splat
 
 __all__ = [
     "PLAIN",
@@ -68,11 +68,7 @@ class _Line:
 
     def data(self, d):
         """B^T d, 6 to 6."""
-        near = self.both(self.fma(-FAR_2, d[2], d[4]), NEAR, self.fma(-FAR_2, d[1], d[3]))
-        far = self.both(self.fma(-NEAR_2, d[2], d[4]), FAR, self.fma(-NEAR_2, d[1], d[3]))
-        ends = (self.fma(AT_0, d[i], self.fma(-NEAR_2 - FAR_2, d[i + 2], d[i + 4])) for i in range(2))
-        first, last = ends
-        return [first, *near, *far, last]
+        return [self.fma(AT_0, d[0], self.fma(-NEAR_2 - FAR_2, d[2], d[4])), *self._pair_data(d[1:])]
 
     def _pair_data(self, d):
         """B^T d of F(4, 2), 5 to 5."""
@@ -108,13 +104,8 @@ class _Line:
 
     def output(self, m):
         """A^T m, 6 to 4."""
-        near, near_odd, far, far_odd = self._parts(m)
-        return [
-            self.add(m[0], self.add(near, far)),
-            self.fma(FAR, far_odd, self.mul(NEAR, near_odd)),
-            self.fma(FAR_2, far, self.mul(NEAR_2, near)),
-            self.fma(FAR**3, far_odd, self.fma(NEAR**3, near_odd, m[5])),
-        ]
+        first, *others = self._pair_output(m[1:])
+        return [self.add(m[0], first), *others]
 
     def filters(self, g):
         """G g, 3 to 6."""
@@ -292,7 +283,7 @@ def filter_grad(typingctx, kind, source, start, row, column, out, to):
         taps = [tap for i in range(3) for tap in transform(line, [column[i] for column in columns])]
 
         def at(lane, tap):
-            return builder.add(args[5], ir.Constant(args[5].type, 9 * lane + tap))
+            return plus(builder, args[5], 9 * lane + tap)
 
         width = min(lanes, 8)
         for first in range(0, 8, width):
