@@ -54,7 +54,7 @@ clean: ## remove the environments and what the tools left
 
 # One stamp a set of extras: a changed pyproject.toml installs anew, an unchanged one costs nothing.
 $(stamp)-%: pyproject.toml | $(bin)/python
-	$(bin)/python $(pip) -e '.[fast,$*]'
+	$(bin)/python $(pip) -e '.[$*]'
 	@touch $@
 
 $(bin)/python:

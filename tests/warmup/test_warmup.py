@@ -20,7 +20,7 @@ from trainkit.warmup.__main__ import main
 FLOAT32 = {f"activation._activation{end}" for end in ("", "_all", "_grad", "_grad_all")}
 FLOAT32 |= {f"winograd.{name}" for name in ("_filters_all", "_convolve_all")}
 FLOAT32 |= {"winograd_weight._correlate_all"}
-NO_FLOATS = {"fused._measure"}
+NO_FLOATS = {"fused._measure", "workers.launch", "workers.serve"}
 
 SIGNATURES = """
 import sys
@@ -77,7 +77,8 @@ def called_from_python():
     plain = [
         thing
         for module in modules
-        for thing in vars(module).values()
+        for owner in (module, *(own for own in vars(module).values() if isinstance(own, type)))
+        for thing in vars(owner).values()
         if isinstance(thing, types.FunctionType) and thing.__module__ == module.__name__
     ]
     direct = {name for function in plain for name in named(function)}

@@ -5,7 +5,6 @@ from trainkit.kernels.cache import CacheInfo, cache_info
 from trainkit.kernels.conv import channel_sum, conv2d, conv2d_grad_input, conv2d_grad_weight
 from trainkit.kernels.elementwise import combine, dropout, leaky, relu, relu_grad
 from trainkit.kernels.index import add_rows
-from trainkit.kernels.jit import get_num_threads, launch_layer, set_num_threads
 from trainkit.kernels.layer_norm import row_norm, row_norm_grad
 from trainkit.kernels.loss import (
     cross_entropy,
@@ -22,6 +21,7 @@ from trainkit.kernels.loss import (
 from trainkit.kernels.matmul import linear, matmul, matmul_nt, matmul_tn
 from trainkit.kernels.memory import MemoryStats, empty, empty_cache, is_owner, memory_limit, memory_stats
 from trainkit.kernels.norm import batch_norm, batch_norm_apply, batch_norm_grad
+from trainkit.kernels.parallel import get_num_threads, set_num_threads
 from trainkit.kernels.places import add_places, max_places, take_places
 from trainkit.kernels.pooling import max_pool, max_pool_gather, max_pool_grad, max_pool_places
 from trainkit.kernels.reduce import total
@@ -59,7 +59,6 @@ __all__ = [
     "empty_cache",
     "get_num_threads",
     "is_owner",
-    "launch_layer",
     "leaky",
     "linear",
     "lion_step",

@@ -7,8 +7,9 @@ import numpy as np
 
 from trainkit.kernels.elementwise import flat, over_chunks
 from trainkit.kernels.exponential import exp, exp_as, exp_minus_one, log_plus_one, normal_tail, tanh
-from trainkit.kernels.jit import Array, exact_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, exact_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["activation", "activation_grad"]
 

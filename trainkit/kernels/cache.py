@@ -84,7 +84,8 @@ def _key() -> str:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     tools = (numba.__version__, llvmlite.__version__, np.__version__, platform.python_version(), sys.abiflags)
     cpu = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
-    digest.update(repr((tools, platform.system(), platform.machine(), cpu)).encode())
+    threads = os.environ.get("TRAINKIT_THREADING", "")  # whose they are (`tasks.py`)
+    digest.update(repr((tools, platform.system(), platform.machine(), cpu, threads)).encode())
     return digest.hexdigest()[:20]
 
 

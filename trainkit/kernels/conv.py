@@ -13,8 +13,9 @@ from trainkit.kernels.conv_filters import Filters
 from trainkit.kernels.conv_tiles import convolve
 from trainkit.kernels.conv_weight import correlate, wants_pixels
 from trainkit.kernels.conv_weight_pixels import correlate_pixels
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import Target, layout
 from trainkit.kernels.winograd import convolve_tiles, wants_tiles
 from trainkit.kernels.winograd_transforms import PLAIN, SPACED, STRIDED

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.simd import VECTOR_BYTES, copy_strided, turn
 
 __all__ = ["Filters", "packed_filters"]

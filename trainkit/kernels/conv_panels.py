@@ -5,8 +5,9 @@ from functools import lru_cache
 import numpy as np
 
 from trainkit.kernels.conv_filters import Filters, packed_filters
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import SLACK, Layout, aligned_empty, fill_all
 from trainkit.kernels.simd import (
     COLUMNS,

@@ -13,7 +13,8 @@ import numpy as np
 
 from trainkit.kernels.conv_filters import Filters, packed_filters
 from trainkit.kernels.conv_panels import convolve_panels
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import SLACK, Layout, aligned_empty, fill_planes, take_rows, zeros
 from trainkit.kernels.simd import (
     COLUMNS,

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import SLACK, Layout, Target, fill_planes, lay_rows, layout, zeros
 from trainkit.kernels.simd import (
     COLUMNS,

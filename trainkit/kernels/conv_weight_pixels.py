@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from trainkit.kernels.conv_weight import SERIAL, cut
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import zeros
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, copy, loaded, store, turn, zero_tile
 from trainkit.kernels.simd_apart import outer_apart

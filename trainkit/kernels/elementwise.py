@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, inner_kernel, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, exact_kernel, inner_kernel, kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.norm import scale_runs
+from trainkit.kernels.parallel import get_num_threads, parallel_kernel
 
 __all__ = ["CHUNK", "combine", "dropout", "flat", "leaky", "over_chunks", "relu", "relu_grad"]
 

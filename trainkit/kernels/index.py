@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from trainkit.errors import IndexRangeError
-from trainkit.kernels.jit import Array, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, kernel
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["add_rows"]
 

@@ -9,8 +9,9 @@ Means are float64. What the dtype leaves of one, `rest`, is added where LLVM, wh
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["row_norm", "row_norm_grad"]
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from trainkit.kernels.elementwise import over_chunks
 from trainkit.kernels.exponential import exp, largest, log_plus_one
-from trainkit.kernels.jit import Array, exact_kernel, get_num_threads, inner_kernel, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, exact_kernel, inner_kernel, kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import get_num_threads, parallel_kernel
 
 __all__ = [
     "cross_entropy",

@@ -9,10 +9,11 @@ import math
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, get_num_threads
+from trainkit.kernels.jit import Array
 from trainkit.kernels.matmul_dots import dot_rows
 from trainkit.kernels.matmul_panels import panels_all, panels_serial
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import get_num_threads
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES
 
 __all__ = ["linear", "matmul", "matmul_nt", "matmul_tn"]

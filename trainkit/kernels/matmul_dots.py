@@ -6,8 +6,9 @@ all rows pass.
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, get_num_threads, kernel, parallel_kernel, ready_kernel
+from trainkit.kernels.jit import Array, kernel, ready_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import get_num_threads, parallel_kernel
 from trainkit.kernels.simd import (
     COLUMNS,
     ROWS,

@@ -6,7 +6,8 @@ time.
 
 import numpy as np
 
-from trainkit.kernels.jit import inner_kernel, kernel, parallel_kernel
+from trainkit.kernels.jit import inner_kernel, kernel
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.simd import (
     COLUMNS,
     ROWS,

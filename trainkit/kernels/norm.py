@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from trainkit.kernels.exponential import like
-from trainkit.kernels.jit import Array, exact_inner_kernel, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, exact_inner_kernel, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["batch_norm", "batch_norm_apply", "batch_norm_grad", "scale_runs"]
 

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["add_places", "chunk_count", "larger", "max_places", "take_places", "three"]
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.simd import COLUMNS, VECTOR_BYTES, clear, copy, copy_strided
 from trainkit.kernels.simd_pieces import copy_halved
 

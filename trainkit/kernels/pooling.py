@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.places import chunk_count, larger, take_places, three
 
 __all__ = ["Window", "max_pool", "max_pool_gather", "max_pool_grad", "max_pool_places"]

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel, kernel
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["total"]
 

@@ -10,8 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["Axis", "plane_mean", "resample"]
 

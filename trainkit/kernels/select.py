@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from trainkit.kernels.jit import inner_kernel, parallel_kernel
+from trainkit.kernels.jit import inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["masked", "select"]
 

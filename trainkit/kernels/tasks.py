@@ -1,22 +1,31 @@
 """A loop over tasks that threads share: it calls a compiled kernel by its symbol and does not hold its code.
 
 numba's own `prange` compiles all that its loop calls three times over, and is slow to compile itself. So a loop is made
-here of what numba's threading layers offer, `parallel_for`: it gives each thread ranges of tasks. The kernel's code is
-found by a name that LLVM is told in each process anew, before the loop is compiled or read from disk.
+here of a function that does some tasks, which `workers.launch` calls on each thread. The kernel's code is found by a
+name that LLVM is told in each process anew, before the loop is compiled or read from disk.
 """
 
 import hashlib
+import os
+import sys
 from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.ufunc import parallel
 
-__all__ = ["in_tasks", "place"]
+from trainkit.kernels.atomics import WORD
+from trainkit.kernels.numba_threads import PARALLEL_FOR, prepare
+from trainkit.kernels.workers import launch
 
-WORD, BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
+__all__ = ["OWN", "in_tasks", "place"]
+
+OWN = sys.platform == "linux" and os.environ.get("TRAINKIT_THREADING") != "numba"
+"""Whether the workers do the tasks; else numba's threads do."""
+
+BYTES = ir.IntType(8).as_pointer()
+LAUNCH = (types.int64,) * 4  # what `launch` takes
 in_loops: Any = intrinsic
 
 
@@ -27,8 +36,14 @@ def _symbol(kernel: Any, kinds: tuple[Any, ...]) -> str:
 
 def place(kernel: Any, kinds: tuple[Any, ...]) -> None:
     """Compiles a kernel for these types, or reads it from disk, and tells LLVM where its code lies: it stays there."""
-    if not parallel._is_initialized:
-        parallel._launch_threads()  # tells where `parallel_for` lies
+    if not OWN:
+        prepare()
+    elif not launch.overloads:
+        _tell(launch, LAUNCH)
+    _tell(kernel, kinds)
+
+
+def _tell(kernel: Any, kinds: tuple[Any, ...]) -> None:
     kernel.compile(kinds)
     result = kernel.overloads[kinds]
     if result.signature.return_type is not types.none:
@@ -55,7 +70,7 @@ def in_tasks(typingctx, kernel, threads, tasks, arguments):
         fields = [cgutils.get_null_value(code_type), cgutils.get_null_value(error_type), *values]
         for place, value in enumerate(fields):
             builder.store(value, cgutils.gep_inbounds(builder, shared, 0, place))
-        _launch(builder, share, args[1], args[2], builder.bitcast(shared, BYTES))
+        _launch(context, builder, share, args[1], args[2], builder.bitcast(shared, BYTES))
         code, error = [builder.load(cgutils.gep_inbounds(builder, shared, 0, place)) for place in (0, 1)]
         status = context.call_conv._get_return_status(builder, code, error)
         with cgutils.if_unlikely(builder, status.is_error):
@@ -76,7 +91,7 @@ def _borrowed(context, builder, kind, value):
 
 
 def _share(context, module, name, kinds, shared_type):
-    """A thread's share, as `parallel_for` calls it: the first task comes as a pointer, their number as a dimension."""
+    """A thread's share, as numba's threads call it: the first task comes as a pointer, their number as a dimension."""
     words = WORD.as_pointer()
     share = ir.Function(
         module, ir.FunctionType(ir.VoidType(), [BYTES.as_pointer(), words, words, BYTES]), f"share_{name}"
@@ -99,7 +114,7 @@ def _share(context, module, name, kinds, shared_type):
     return share
 
 
-def _launch(builder, share, threads, tasks, shared):
+def _launch(context, builder, share, threads, tasks, shared):
     """Calls `share` for all tasks on so many threads; where one thread or one task is enough, at once."""
     start = cgutils.alloca_once_value(builder, cgutils.get_null_value(BYTES))
     number, step = cgutils.alloca_once_value(builder, tasks), cgutils.alloca_once_value(builder, WORD(1))
@@ -108,8 +123,15 @@ def _launch(builder, share, threads, tasks, shared):
         with then:
             builder.call(share, [start, number, step, shared])
         with otherwise:
-            signature = ir.FunctionType(ir.VoidType(), [BYTES] * 5 + [WORD] * 3)
-            parallel_for = cgutils.get_or_insert_function(builder.module, signature, "numba_parallel_for")
-            pointers = [builder.bitcast(thing, BYTES) for thing in (share, start, number, step)]
-            # No inner dimension, and one array, which begins at 0 and goes on in steps of 1.
-            builder.call(parallel_for, [*pointers, shared, WORD(0), WORD(1), threads])
+            if OWN:
+                conv, module = context.call_conv, builder.module
+                function = conv.get_function_type(types.none, LAUNCH)
+                code = cgutils.get_or_insert_function(module, function, _symbol(launch, LAUNCH))
+                addresses = [builder.ptrtoint(thing, WORD) for thing in (share, shared)]
+                conv.call_function(builder, code, types.none, LAUNCH, [threads, tasks, *addresses])
+            else:
+                signature = ir.FunctionType(ir.VoidType(), [BYTES] * 5 + [WORD] * 3)
+                parallel_for = cgutils.get_or_insert_function(builder.module, signature, PARALLEL_FOR)
+                pointers = [builder.bitcast(thing, BYTES) for thing in (share, start, number, step)]
+                # No inner dimension, and one array, which begins at 0 and goes on in steps of 1.
+                builder.call(parallel_for, [*pointers, shared, WORD(0), WORD(1), threads])

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainkit.kernels.fused import first, launch, past, piece
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
+from trainkit.kernels.parallel import parallel_kernel
 
 __all__ = ["adam_step", "lion_step", "nadam_step", "radam_step", "sgd_step"]
 

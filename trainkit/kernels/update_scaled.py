@@ -3,7 +3,8 @@
 import numpy as np
 
 from trainkit.kernels.fused import first, launch, past, piece
-from trainkit.kernels.jit import inner_kernel, parallel_kernel
+from trainkit.kernels.jit import inner_kernel
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.update import Arrays
 
 __all__ = ["adadelta_step", "adagrad_step", "adamax_step", "rmsprop_step"]

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from trainkit.kernels.conv_filters import Filters
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import aligned_empty
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, outer, store, zero_tile
 from trainkit.kernels.winograd_transforms import (

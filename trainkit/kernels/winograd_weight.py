@@ -6,8 +6,9 @@ gradients up, block after block, and transforms the sum back at its end. A NaN i
 
 import numpy as np
 
-from trainkit.kernels.jit import Array, inner_kernel, parallel_kernel
+from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
+from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import zeros
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, copy, loaded, outer, store, zero_tile
 from trainkit.kernels.winograd import (
