@@ -32,7 +32,7 @@ from numba.core import types
 from trainkit.kernels.atomics import WORD, add, atomic, call, pause, read, swap, write
 from trainkit.kernels.jit import inner_kernel, kernel
 
-__all__ = ["Workers", "launch"]
+__all__ = ["Workers", "launch", "serve"]
 
 LINE = 64  # bytes that caches move together
 THREADS, STEP, CODE, SHARED = range(0, 32, 8)  # bytes from the front on: of a launch, written before it opens
@@ -63,7 +63,7 @@ FRONT = "trainkit_workers"  # the symbol of the words
 
 
 @atomic
-def front(typingctx):
+def _front(typingctx):
     """The address of the words, which LLVM is told in each process anew."""
 
     def generate(context, builder, signature, args):
@@ -76,18 +76,19 @@ def front(typingctx):
 @kernel
 def launch(threads, tasks, code, shared):
     """Does the tasks by calls of `code` on so many threads, of which the calling one is the first."""
-    words = front()
+    words = _front()
     if swap(words + BUSY, 1):
         call(code, 0, tasks, shared)
         return
+    threads = min(threads, tasks)
     write(words + THREADS, threads)
     write(words + STEP, max(1, tasks // (threads * PIECES)))
     write(words + CODE, code)
     write(words + SHARED, shared)
     for worker in range(threads):
         record = words + RECORDS + worker * RECORD
-        write(record + NEXT, tasks * worker // threads)
-        write(record + END, tasks * (worker + 1) // threads)
+        write(record + NEXT, -(-tasks * worker // threads))  # the first blocks are the larger ones
+        write(record + END, -(-tasks * (worker + 1) // threads))
     write(words + OPEN, 1)
     add(words + TURN, 1)
     _ring(words)
@@ -105,7 +106,7 @@ def launch(threads, tasks, code, shared):
 @kernel
 def serve(worker):
     """What a worker does until it is told to stop."""
-    words = front()
+    words = _front()
     record = words + RECORDS + worker * RECORD
     seen = 0
     while not read(words + STOP):
