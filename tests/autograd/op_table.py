@@ -382,6 +382,8 @@ ROWS = [
     Row("pinv", lambda x: decompose.pinv(far(x), None, None, False), [(2, 4, 3)], lambda x: np.linalg.pinv(far(x))),
     Row("linear", linalg.linear, [(5, 4), (3, 4), (3,)], lambda x, w, b: x @ w.T + b),
     Row("linear", lambda x, w: linalg.linear(x, w, None), [(2, 5, 4), (3, 4)], lambda x, w: x @ w.T, note="ranks"),
+    Row("linear_relu", linalg.linear_relu, [(5, 4), (3, 4), (3,)], lambda x, w, b: np.maximum(x @ w.T + b, 0)),
+    Row("linear_relu", lambda x, w: linalg.linear_relu(x, w, None), [(2, 5, 4), (3, 4)], lambda x, w: np.maximum(x @ w.T, 0), note="ranks"),
     *conv_rows((1, 1), (0, 0), (3, 3), "plain"),
     *conv_rows((2, 1), (1, 2), (3, 2), "strided"),
     *conv_rows((1, 1), (0, 0), (1, 1), "1x1"),

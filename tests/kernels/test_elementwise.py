@@ -30,6 +30,33 @@ def test_relu_of_nan_infinities_and_an_array_that_is_not_contiguous():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [10, 10_000])
+def test_relu_in_place(dtype, size):
+    x = draw(dtype, size)
+    expected = np.maximum(x, 0)
+    assert np.shares_memory(kernels.relu(x, x), x)
+    np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (40, 130), (0, 4), (4, 0)])
+def test_a_bias_is_added_as_numpy_does(dtype, shape):
+    x, bias = draw(dtype, *shape), draw(dtype, 2 * shape[1])[::2]
+    plain, rectified = x.copy(), x.copy()
+    kernels.shift(plain, bias, False)
+    kernels.shift(rectified, bias, True)
+    np.testing.assert_array_equal(plain, x + bias)
+    np.testing.assert_array_equal(rectified, np.maximum(x + bias, 0))
+
+
+def test_a_bias_and_relu_of_nan_infinities_and_zeros():
+    x = np.array([[np.nan, -np.inf, np.inf, -0.0, 1.0]], np.float32)
+    kernels.shift(x, np.array([0.0, 0.0, 0.0, -0.0, np.nan], np.float32), True)
+    np.testing.assert_array_equal(x, [[np.nan, 0, np.inf, 0, np.nan]])
+    assert not np.signbit(x[0, 3])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_leaky(dtype, shape):
     x, grad = np.asarray(draw(dtype, *shape)), np.asarray(draw(dtype, *shape, seed=1))

@@ -158,3 +158,13 @@ def test_logistic_loss_of_large_logits_and_nan():
         np.testing.assert_allclose(found, [0, 0, 1e4, 1e4, np.nan, np.log(2)], rtol=1e-6)
         slope = kernels.logistic_loss_grad(np.ones(6, dtype), x, target)
         np.testing.assert_allclose(slope, [0, 0, 1, -1, np.nan, 2.5e-6], rtol=1e-5)
+
+
+def test_which_numbers_are_classes():
+    target = np.array([[0, 3], [9, 5]])
+    assert kernels.are_classes(target, 10)
+    assert not kernels.are_classes(target, 9)
+    assert kernels.are_classes(target[:, 1], 6)
+    for wrong in (-1, 10, np.iinfo(np.int64).min, np.iinfo(np.int64).max):
+        assert not kernels.are_classes(np.array([0, wrong]), 10)
+    assert kernels.are_classes(np.empty(0, np.int64), 10)

@@ -22,6 +22,14 @@ LAYERS = [
     (lambda: nn.BatchNorm2d(4, track_running_stats=False).eval(), (3, 4, 5, 6)),
     (lambda: nn.BatchNorm3d(2), (2, 2, 3, 4, 3)),
 ]
+LINEAR = [
+    (lambda: nn.Linear(5, 7), (6, 5)),
+    (lambda: nn.Linear(5, 7), (5,)),
+    (lambda: nn.Linear(5, 7, bias=False), (2, 3, 5)),
+    (lambda: nn.Linear(8, 128), (64, 8)),  # numpy's product and a kernel's ReLU
+    (lambda: nn.Linear(100, 90), (80, 100)),  # the kernel's product
+    (lambda: nn.Linear(5, 7), (0, 5)),
+]
 
 
 def both(make, shape, dtype="float32"):
@@ -56,6 +64,14 @@ def test_neighbours_give_the_same_numbers(make, shape, dtype):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("make", "shape"), LINEAR)
+@pytest.mark.parametrize("dtype", [tk.float16, tk.float32, tk.float64])
+def test_a_linear_layer_gives_the_same_bits(make, shape, dtype):
+    together, apart = both(make, shape, dtype)
+    for mine, other in zip(together, apart, strict=True):
+        assert mine.tobytes() == other.tobytes()
+
+
 def test_a_number_that_is_none_stays():
     x = tk.randn(2, 4, 5, 5)
     x[0, 1] = float("nan")
@@ -63,6 +79,7 @@ def test_a_number_that_is_none_stays():
     assert tk.isnan(out[:, 1]).all()
     assert not tk.isnan(out[:, 0]).any()
     assert tk.isnan(nn.Sequential(nn.Conv2d(4, 2, 3), nn.ReLU())(x)[0]).all()
+    assert tk.isnan(nn.Sequential(nn.Linear(5, 3), nn.ReLU())(x)[0, 1]).all()
 
 
 def names(out):
@@ -80,6 +97,8 @@ def test_what_is_computed_together():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.ReLU())
     assert names(net(x)) == ["Relu", "BatchNormRelu", "Conv2d", "Conv2dRelu"]
     assert names(net.eval()(x)) == ["Relu", "ScaleShiftRelu", "Conv2d", "Conv2dRelu"]
+    net = nn.Sequential(nn.Linear(8, 4), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    assert names(net(x)) == ["Linear", "LinearRelu", "Linear"]
 
 
 @pytest.mark.parametrize("hooked", [0, 1])
@@ -106,6 +125,11 @@ def test_a_forward_of_ones_own_is_called():
     layer = nn.Conv2d(3, 4, 3)
     layer.forward = lambda x: nn.functional.conv2d(x, layer.weight) * 2
     assert names(nn.Sequential(layer, nn.ReLU())(x)) == ["Relu", "Mul", "Conv2d"]
+
+
+def test_the_layer_says_that_it_was_given_an_array():
+    with pytest.raises(TypeError, match="Linear was given a ndarray"):
+        nn.Sequential(nn.Linear(2, 3), nn.ReLU())(np.ones((1, 2), np.float32))
 
 
 def test_half_precision():

@@ -20,7 +20,7 @@ from trainkit.warmup.__main__ import main
 FLOAT32 = {f"activation._activation{end}" for end in ("", "_all", "_grad", "_grad_all")}
 FLOAT32 |= {f"winograd.{name}" for name in ("_filters_all", "_convolve_all")}
 FLOAT32 |= {"winograd_weight._correlate_all"}
-NO_FLOATS = {"fused._measure", "workers.launch", "workers.serve"}
+NO_FLOATS = {"fused._measure", "loss._are_classes", "workers.launch", "workers.serve"}
 
 SIGNATURES = """
 import sys

@@ -37,9 +37,8 @@ def backward(
     """
     wanted = None if inputs is None else [inputs] if isinstance(inputs, TensorBase) else list(inputs)
     found = _walk(tensors, grad_tensors, retain_graph, create_graph, wanted)
-    targets = wanted if wanted is not None else list(found)
-    for target in targets:
-        gradient = found.get(target if wanted is None else _edge(target))
+    pairs = found.items() if wanted is None else ((target, found.get(_edge(target))) for target in wanted)
+    for target, gradient in pairs:
         if gradient is None:
             continue
         if target.grad is None:
@@ -105,17 +104,16 @@ def _walk(
     given = [None] * len(tensors) if grad_tensors is None else list(grad_tensors)
     if len(given) != len(tensors):
         raise ArgumentError(f"got {len(tensors)} tensors but {len(given)} gradients for them")
-    roots = [(_edge(tensor), _first_gradient(tensor, given)) for tensor, given in zip(tensors, given, strict=True)]
+    roots = [
+        (_edge(tensor), _first_gradient(tensor, gradient, create_graph))
+        for tensor, gradient in zip(tensors, given, strict=True)
+    ]
     retain = create_graph if retain_graph is None else retain_graph
     edges = None if wanted is None else [_edge(tensor) for tensor in wanted]
     previous = mode.enabled
     mode.enabled = create_graph  # for rules that users wrote, which work on tensors
     try:
-        if create_graph:
-            tensors_of = [(edge, x if isinstance(x, TensorBase) else wrap(x)) for edge, x in roots]
-            return walk_backward(tensors_of, retain_graph=retain, wanted=edges, wrap=wrap)
-        arrays = [(edge, x.array if isinstance(x, TensorBase) else x) for edge, x in roots]
-        return walk_backward(arrays, retain_graph=retain, wanted=edges)
+        return walk_backward(roots, retain_graph=retain, wanted=edges, wrap=wrap if create_graph else None)
     finally:
         mode.enabled = previous
 
@@ -132,20 +130,21 @@ def _edge(tensor: TensorBase) -> Any:
     return edge
 
 
-def _first_gradient(tensor: TensorBase, gradient: Any) -> Any:
-    """The gradient with which the walk begins, a tensor, or the array of ones that stands for None."""
+def _first_gradient(tensor: TensorBase, gradient: Any, recorded: bool) -> Any:
+    """The gradient with which the walk begins, a tensor if the walk is recorded, else an array; None stands for 1."""
+    array = tensor.array
     if gradient is None:
-        if tensor.array.size != 1:
+        if array.size != 1:
             raise GradientError(
-                f"backward() begins at a tensor of one element, got shape {tensor.array.shape}; reduce it first "
+                f"backward() begins at a tensor of one element, got shape {array.shape}; reduce it first "
                 "(.sum(), .mean()) or pass its gradient"
             )
-        one = np.array(1, tensor.array.dtype)  # np.ones takes five times as long
-        return one if tensor.array.ndim == 0 else one.reshape(tensor.array.shape)
+        one = np.array(1, array.dtype)  # np.ones takes five times as long
+        if array.ndim:
+            one = one.reshape(array.shape)
+        return wrap(one) if recorded else one
     if not isinstance(gradient, TensorBase):
-        gradient = wrap(np.asarray(gradient, tensor.array.dtype))
-    if gradient.array.shape != tensor.array.shape:
-        raise ShapeError(
-            f"the gradient has shape {gradient.array.shape}, the tensor that it belongs to {tensor.array.shape}"
-        )
-    return gradient
+        gradient = wrap(np.asarray(gradient, array.dtype))
+    if gradient.array.shape != array.shape:
+        raise ShapeError(f"the gradient has shape {gradient.array.shape}, the tensor that it belongs to {array.shape}")
+    return gradient if recorded else gradient.array

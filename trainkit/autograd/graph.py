@@ -147,23 +147,25 @@ class Node:
         """Tell whether the gradient of argument `index` is wanted."""
         return self.edges[index] is not None
 
-    def stamp(self, args: Sequence[Any], out: Any, output: TensorBase) -> None:
+    def stamp(self, args: Sequence[Any], arrays: Sequence[Any], out: Any, output: TensorBase) -> None:
         """Note for each saved array which tensor it came from, and at which version that tensor is.
 
-        `out` is what the forward returned, `output` the tensor made of it.
+        `arrays` are the arguments as the forward had them, `out` what it returned, `output` the tensor made of it.
         """
         stamps: list[tuple[list[int], int, int]] = []
-        sources: list[int | None] = [None] * len(self.saved)
+        sources: list[int | None] = []
         for place, value in enumerate(self.saved):
+            source = None
             if value is out:
-                sources[place] = OUTPUT
+                source = OUTPUT
                 stamps.append((output.version, output.version[0], place))
             elif type(value) is np.ndarray:
-                for index, arg in enumerate(args):
-                    if isinstance(arg, TensorBase) and arg.array is value:
-                        sources[place] = index
-                        stamps.append((arg.version, arg.version[0], place))
+                for index, array in enumerate(arrays):
+                    if array is value and isinstance(args[index], TensorBase):
+                        source, version = index, args[index].version
+                        stamps.append((version, version[0], place))
                         break
+            sources.append(source)
         if stamps:
             self.sources, self.stamps = tuple(sources), tuple(stamps)
 

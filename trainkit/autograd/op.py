@@ -21,7 +21,7 @@ made, each such array once and never one that was saved: the walk adds to it in 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,6 +87,7 @@ OPS: dict[str, OpFunction] = {}
 
 _tensor_class: type[TensorBase] = TensorBase
 _new = object.__new__
+_ndarray = np.ndarray
 
 
 def set_tensor_class(cls: type[TensorBase]) -> None:
@@ -110,20 +111,23 @@ def wrap(array: Any, node: Node | None = None) -> Any:
 def run(this: Op, args: tuple[Any, ...], broadcasts: bool = False) -> Any:
     """Run an op: the forward on the arrays beneath the tensors, recorded if a gradient is wanted."""
     arrays: list[Any] = []
+    edges: list[Any] = []
     tensors = wanted = False
     for arg in args:
+        edge = None
         if isinstance(arg, TensorBase):
             if arg.view_of is not None:
                 arg.refresh()
             tensors = True
-            arrays.append(arg.array)
             if arg.needs_grad:
                 wanted = True
-        else:
-            arrays.append(arg)
+                edge = arg.node or arg
+            arg = arg.array
+        arrays.append(arg)
+        edges.append(edge)
     node = None
     if wanted and mode.enabled and this.rule is not None:
-        node = Node(this, tuple([arg.edge if isinstance(arg, TensorBase) else None for arg in args]))
+        node = Node(this, tuple(edges))
         out = this.forward(node, *arrays)
     else:
         out = this.forward(UNRECORDED, *arrays)
@@ -131,20 +135,20 @@ def run(this: Op, args: tuple[Any, ...], broadcasts: bool = False) -> Any:
         return out
     if type(out) is tuple:
         first, *others = out
-        return _finish(node, args, first), *map(wrap, others)
+        return _finish(node, args, arrays, first), *map(wrap, others)
     if node is None:
         return wrap(out)
     if broadcasts:
         shapes = [array.shape if type(array) is np.ndarray else None for array in arrays]
         if shapes.count(out.shape) + shapes.count(None) < len(shapes):
             node.shapes = tuple(shapes)
-    return _finish(node, args, out)
+    return _finish(node, args, arrays, out)
 
 
-def _finish(node: Node | None, args: tuple[Any, ...], out: Any) -> Any:
+def _finish(node: Node | None, args: Sequence[Any], arrays: Sequence[Any], out: Any) -> Any:
     result = wrap(out, node)
     if node is not None and node.saved:
-        node.stamp(args, out, result)
+        node.stamp(args, arrays, out, result)
     return result
 
 
@@ -170,7 +174,7 @@ def _unary(this: Op) -> Callable[[Any], Any]:
             elif len(saved) == 1 and saved[0] is array:
                 node.sources, node.stamps = (0,), ((x.version, x.version[0], 0),)
             else:
-                node.stamp((x,), out, result)
+                node.stamp((x,), (array,), out, result)
         return result
 
     return call
@@ -185,6 +189,11 @@ def binary(this: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any
 
     def call(x: Any, y: Any) -> Any:
         if not isinstance(x, TensorBase):
+            if type(x) is type(y) is _ndarray and x.dtype is y.dtype:  # as a rule does
+                try:
+                    return forward(UNRECORDED, x, y)
+                except ValueError:
+                    return otherwise(x, y)  # which says what is wrong
             return otherwise(x, y)
         if x.view_of is not None:
             x.refresh()
@@ -211,7 +220,7 @@ def binary(this: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any
         except ValueError:
             return otherwise(x, y)  # which says what is wrong
         if type(out) is tuple:
-            return _finish(node, (x, y), out[0]), *map(wrap, out[1:])
+            return _finish(node, (x, y), (a, b), out[0]), *map(wrap, out[1:])
         result = wrap(out, node)
         saved = node.saved
         if saved:
@@ -226,7 +235,7 @@ def binary(this: Op, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any
                 cell, other = x.version, y.version
                 node.sources, node.stamps = (0, 1), ((cell, cell[0], 0), (other, other[0], 1))
             else:
-                node.stamp((x, y), out, result)
+                node.stamp((x, y), (a, b), out, result)
         if b is not y and a.shape != b.shape:
             node.shapes = (a.shape, b.shape)
         return result

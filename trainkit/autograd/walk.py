@@ -67,7 +67,7 @@ def walk_backward(
                 gradient = node.hooks.run(gradient)
             if node in wanted_nodes:
                 found[node] = gradient if wrap else copied(gradient)
-            if node.saved is RELEASED or node.stamps:
+            if node.stamps or node.saved is RELEASED:
                 node.check()
             gradients = node.op.rule(node if wrap is None else DifferentiableContext(node, wrap), gradient)
             if type(gradients) is not tuple:
@@ -76,7 +76,7 @@ def walk_backward(
                 _check_numbers(node, gradients)
             if not retain_graph and node.saved:
                 node.release()
-            for target, result in zip(node.edges, gradients, strict=False):
+            for target, result in zip(node.edges, gradients):  # noqa: B905 -- a rule may leave out the last ones
                 if target is None or result is None:
                     continue
                 if target in pending:
@@ -88,9 +88,9 @@ def walk_backward(
                 elif result is not gradient and kernels.is_owner(result):
                     # A rule may hand its own gradient on, or a view of something: only an array that it made is ours.
                     owned.add(target)
-    leaves = pending if wanted is None else {edge: None for edge in wanted if edge in pending}
-    for leaf in leaves:
-        gradient = pending[leaf]
+    if wanted is not None:
+        pending = {edge: pending[edge] for edge in wanted if edge in pending}
+    for leaf, gradient in pending.items():
         if leaf.hooks is not None:
             gradient = leaf.hooks.run(gradient)
         elif wrap is None and leaf not in owned:

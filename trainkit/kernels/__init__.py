@@ -3,10 +3,11 @@
 from trainkit.kernels.activation import activation, activation_grad
 from trainkit.kernels.cache import CacheInfo, cache_info
 from trainkit.kernels.conv import channel_sum, conv2d, conv2d_grad_input, conv2d_grad_weight
-from trainkit.kernels.elementwise import combine, dropout, leaky, relu, relu_grad
+from trainkit.kernels.elementwise import combine, dropout, leaky, relu, relu_grad, shift
 from trainkit.kernels.index import add_rows
 from trainkit.kernels.layer_norm import row_norm, row_norm_grad
 from trainkit.kernels.loss import (
+    are_classes,
     cross_entropy,
     cross_entropy_grad,
     log_softmax,
@@ -43,6 +44,7 @@ __all__ = [
     "adamax_step",
     "add_places",
     "add_rows",
+    "are_classes",
     "batch_norm",
     "batch_norm_apply",
     "batch_norm_grad",
@@ -90,6 +92,7 @@ __all__ = [
     "select",
     "set_num_threads",
     "sgd_step",
+    "shift",
     "smooth_cross_entropy",
     "smooth_cross_entropy_grad",
     "softmax",

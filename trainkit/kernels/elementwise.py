@@ -9,7 +9,7 @@ from trainkit.kernels.memory import empty
 from trainkit.kernels.norm import scale_runs
 from trainkit.kernels.parallel import get_num_threads, parallel_kernel
 
-__all__ = ["CHUNK", "combine", "dropout", "flat", "leaky", "over_chunks", "relu", "relu_grad"]
+__all__ = ["CHUNK", "combine", "dropout", "flat", "leaky", "over_chunks", "relu", "relu_grad", "shift"]
 
 FEW = 1 << 12  # elements up to which numpy is quicker than the call of a kernel
 ZERO = {"f": np.zeros((), "f"), "d": np.zeros((), "d")}  # an array: numpy is slow to make one of a number
@@ -22,16 +22,35 @@ LONG = 32  # elements of a run that are worth a loop
 LARGEST = 1e38  # of the numbers that a kernel takes: they fit each dtype
 
 
-def relu(x: Array) -> Array:
-    """max(x, 0), of any shape; NaN stays NaN."""
+def relu(x: Array, into: Array | None = None) -> Array:
+    """max(x, 0), of any shape; NaN stays NaN. `into`, contiguous, takes the result; it may be `x` itself."""
     if x.size <= FEW:
-        return np.asarray(np.maximum(x, ZERO[x.dtype.char]))
-    return _mapped(RELU, x, x, 0.0)
+        return np.asarray(np.maximum(x, ZERO[x.dtype.char], out=into))
+    return _mapped(RELU, x, x, 0.0, into)
 
 
 def relu_grad(grad: Array, out: Array) -> Array:
     """The gradient of `relu`'s input: grad where its output `out` is not 0 or less, else 0."""
     return _mapped(RELU_GRAD, grad, out, 0.0)
+
+
+def shift(x: Array, bias: Array, relu: bool) -> None:
+    """Add bias (N,) to each row of x (M, N), contiguous, in place; with `relu` what is negative then becomes 0."""
+    _shift(x, np.ascontiguousarray(bias), relu)
+
+
+@exact_kernel
+def _shift(x, bias, relu):
+    zero = x.dtype.type(0)
+    for row in range(x.shape[0]):
+        line = x[row]
+        if relu:
+            for i in range(line.size):
+                value = line[i] + bias[i]
+                line[i] = zero if value <= zero else value
+        else:
+            for i in range(line.size):
+                line[i] += bias[i]
 
 
 def leaky(values: Array, x: Array, slope: float) -> Array:
@@ -72,13 +91,13 @@ def _is_columns(x: Array, y: Array) -> bool:
 def _mapped(kind: int, x: Array, y: Array, number: float, out: Array | None = None) -> Array:
     if out is None:
         out = empty(x.shape, x.dtype)
-    over_chunks(_map, _map_all, x.size, kind, flat(x), flat(y), x.dtype.type(number), out.reshape(-1))
+    over_chunks(_map, _map_all, x.size, kind, x.ravel(), y.ravel(), float(number), out.ravel())
     return out
 
 
 def flat(x: Array) -> Array:
     """The elements of an array in their order, without a copy where they lie so."""
-    return (x if x.flags.c_contiguous else np.ascontiguousarray(x)).reshape(-1)
+    return x.ravel()
 
 
 def over_chunks(serial: Any, parallel: Any, size: int, *args: Any) -> None:
@@ -96,7 +115,8 @@ def over_chunks(serial: Any, parallel: Any, size: int, *args: Any) -> None:
 def _map(chunk, count, kind, x, y, number, out):
     first = chunk * count
     x, y, out = x[first : first + count], y[first : first + count], out[first : first + count]
-    zero, one = x.dtype.type(0), x.dtype.type(1)  # LLVM vectorises a loop from 0, where no index can be negative
+    # LLVM vectorises a loop from 0, where no index can be negative
+    zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(number)
     if kind == RELU:
         for i in range(x.size):
             out[i] = zero if x[i] <= zero else x[i]
@@ -105,7 +125,7 @@ def _map(chunk, count, kind, x, y, number, out):
             out[i] = zero if y[i] <= zero else x[i]
     elif kind == LEAKY:
         for i in range(x.size):
-            out[i] = x[i] * (one if y[i] > zero else number)  # vectorised is a choice of numbers, not one of products
+            out[i] = x[i] * (one if y[i] > zero else factor)  # vectorised is a choice of numbers, not one of products
     elif kind == ADD:
         for i in range(x.size):
             out[i] = x[i] + y[i]
@@ -117,10 +137,10 @@ def _map(chunk, count, kind, x, y, number, out):
             out[i] = x[i] * y[i]
     elif kind == ADD_NUMBER:
         for i in range(x.size):
-            out[i] = x[i] + number
+            out[i] = x[i] + factor
     else:
         for i in range(x.size):
-            out[i] = x[i] * number
+            out[i] = x[i] * factor
 
 
 _map_all = parallel_kernel(_map)

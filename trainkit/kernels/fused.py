@@ -1,9 +1,9 @@
 """One launch for many arrays: the parameters of a group are walked as if they lay in memory one behind the other.
 
 numba takes most of a microsecond to unpack an array argument, and a network has some hundred parameters with up to four
-arrays each. So a kernel gets one table of the array objects themselves and reads from them what numpy's binary
-interface fixes for every extension: after the head that all objects have come data, ndim, shape, strides, base, dtype
-and flags.
+arrays each. So a kernel gets one table of the array objects themselves, read from the tuple that holds them, and reads
+from each what numpy's binary interface fixes for every extension: after the head that all objects have come data, ndim,
+shape, strides, base, dtype and flags.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ __all__ = ["CHUNK", "first", "launch", "past", "piece"]
 CHUNK = 1 << 14  # elements a task; a group of no more is updated on the calling thread
 HEAD = object.__basicsize__ // 8  # in words of 8 bytes, as all that follows
 NDIM, SHAPE, DTYPE, FLAGS = HEAD + 1, HEAD + 2, HEAD + 5, HEAD + 6
+ITEMS = tuple.__basicsize__  # bytes: behind its head a tuple is a row of what it holds
 USABLE = np.int64(0x1 | 0x100)  # contiguous and aligned
 REALS = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -45,10 +46,9 @@ def launch(
     if not count:
         return
     real = rows[0][0].dtype
-    # the rows keep the arrays alive as long as the table is in use
-    table = np.fromiter(map(id, chain.from_iterable(rows)), np.int64, count * len(rows)).reshape(len(rows), count)
-    ends = np.empty(count + 1, np.int64)
-    if real not in REALS or not _measure(table, id(real), ends):
+    arrays = tuple(chain.from_iterable(rows))  # keeps them alive as long as the table is in use
+    table, ends = np.empty((len(rows), count), np.int64), np.empty(count + 1, np.int64)
+    if real not in REALS or len(arrays) != table.size or not _measure(id(arrays) + ITEMS, id(real), table, ends):
         _launch_copies(parallel, rows, numbers)
         return
     values = np.array(numbers, real)
@@ -100,8 +100,15 @@ def _words(address, table):
 
 
 @kernel
-def _measure(table, dtype, ends):
-    """Write where each parameter ends in the row of them all; whether the arrays are as the kernels need them."""
+def _measure(items, dtype, table, ends):
+    """Write the table of the array objects, and where each parameter ends in the row of them all.
+
+    Tells whether the arrays are as the kernels need them.
+    """
+    objects = _words(items, table)
+    for row in range(table.shape[0]):
+        for p in range(table.shape[1]):
+            table[row, p] = objects[row * table.shape[1] + p]
     ends[0] = 0
     for p in range(table.shape[1]):
         model = _words(table[0, p], table)

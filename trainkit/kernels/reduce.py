@@ -32,12 +32,12 @@ def total(x: Array, axes: Axes = None, keepdims: bool = False) -> Array:
     """
     if x.dtype.char in "fd":
         if axes is None and x.size <= SERIAL and x.flags.c_contiguous:
-            out = np.asarray(_sum_row(x.reshape(-1)), x.dtype)  # quicker than numpy's from the first element on
+            out = np.asarray(_sum_row(x.ravel()), x.dtype)  # quicker than numpy's from the first element on
             return out.reshape((1,) * x.ndim) if keepdims else out
         if x.ndim == 2 and axes == (0,) and x.shape[0] <= FEW and x.size <= SERIAL and x.flags.c_contiguous:
-            out = np.empty((1, x.shape[1]) if keepdims else x.shape[1], x.dtype)
-            _sum_columns(x.reshape(-1), out.reshape(-1))  # as of a bias
-            return out
+            out = np.empty(x.shape[1], x.dtype)
+            _sum_columns(x, out)  # as of a bias
+            return out.reshape(1, -1) if keepdims else out
         if x.size <= FEW:
             return _few(x, axes, keepdims)
         order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
@@ -166,11 +166,10 @@ _sum_items_all = parallel_kernel(_sum_items)
 
 @kernel
 def _sum_columns(x, out):
-    """Sum the rows of a small matrix, given as one row, into a row."""
+    """Sum the rows of a small matrix into a row."""
     sums = np.zeros(out.size)
-    if out.size:
-        for at in range(0, x.size, out.size):
-            _add_row(x[at : at + out.size], sums)
+    for row in range(x.shape[0]):
+        _add_row(x[row], sums)
     for i in range(out.size):
         out[i] = sums[i]
 

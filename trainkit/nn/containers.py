@@ -166,16 +166,19 @@ class Sequential(_Sequence):
 
     def forward(self, input: Any) -> Any:
         """Pass `input` through every module in turn; without hooks, a ReLU goes along with the layer before it."""
-        modules = list(self)
-        done = False
-        for module, following in zip(modules, [*modules[1:], None], strict=True):
-            if done:
-                done = False
-            elif type(following) is ReLU and type(module) in WITH_RELU and is_plain(module, following):
-                input, done = WITH_RELU[type(module)](module, input), True
+        waiting: Any = None  # a layer that takes a ReLU along if one follows
+        for module in self:
+            if waiting is not None:
+                layer, waiting = waiting, None
+                if type(module) is ReLU and is_plain(layer) and is_plain(module) and isinstance(input, TensorBase):
+                    input = WITH_RELU[type(layer)](layer, input)
+                    continue
+                input = layer(input)
+            if type(module) in WITH_RELU:
+                waiting = module
             else:
                 input = module(input)
-        return input
+        return input if waiting is None else waiting(input)
 
     def __getitem__(self, index: Any) -> Any:
         held = self._held("module")

@@ -6,8 +6,10 @@ from typing import Any
 from trainkit.autograd import Tensor, empty
 from trainkit.errors import ArgumentError
 from trainkit.nn import functional, init
+from trainkit.nn.functional.linear import mapped
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter
+from trainkit.nn.rectified import WITH_RELU
 
 __all__ = ["Bilinear", "Identity", "Linear"]
 
@@ -39,12 +41,18 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Map input (*, in_features)."""
-        return functional.linear(input, self.weight, self.bias)
+        return mapped(input, self.weight, self.bias)
+
+    def _rectified(self, input: Tensor) -> Tensor:
+        return mapped(input, self.weight, self.bias, True)
 
     def extra_repr(self) -> str:
         """Return the sizes."""
         bias = self.bias is not None
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
+
+
+WITH_RELU[Linear] = Linear._rectified
 
 
 class Bilinear(Module):

@@ -11,6 +11,6 @@ WITH_RELU: dict[type[Module], Callable[[Any, Any], Any]] = {}
 """Of such layers, by their very class: `function(layer, input)`. A subclass may have another `forward`."""
 
 
-def is_plain(*modules: Module) -> bool:
-    """Tell whether a call of these modules is a call of their class's `forward`, and nothing else."""
-    return all(module._hooks is None and "forward" not in module.__dict__ for module in modules)
+def is_plain(module: Module) -> bool:
+    """Tell whether a call of this module is a call of its class's `forward`, and nothing else."""
+    return module._hooks is None and "forward" not in module.__dict__

@@ -247,9 +247,11 @@ def inert(**options: Any) -> dict[str, Any]:
 
 def count_steps(states: list[State]) -> list[int]:
     """Count one step more in each state."""
+    steps = []
     for state in states:
-        state["step"] = state.get("step", 0) + 1
-    return [state["step"] for state in states]
+        state["step"] = step = state.get("step", 0) + 1
+        steps.append(step)
+    return steps
 
 
 def alike(keys: list[Any], *lists: list[Any]) -> Iterator[tuple[Any, ...]]:

@@ -34,6 +34,7 @@ FORMULAS: dict[str, Formula] = {
     "mv": lambda args, out: 2 * args[0].size,
     "dot": lambda args, out: 2 * args[0].size,
     "linear": lambda args, out: _biased(out, args[1].shape[1], args[2]),
+    "linear_relu": lambda args, out: _biased(out, args[1].shape[1], args[2]),
 }
 
 

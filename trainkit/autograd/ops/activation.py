@@ -116,7 +116,7 @@ def _(ctx: Any, grad: Any) -> Any:
 def relu_grad(ctx: Any, grad: Any, out: Any) -> Any:
     """The gradient of relu: `grad` where the output is positive, 0 elsewhere."""
     ctx.save(out)
-    return np.where(out <= 0, 0, grad) if grad.dtype == np.float16 else kernels.relu_grad(grad, out)
+    return np.where(out <= 0, 0, grad) if grad.dtype.char == "e" else kernels.relu_grad(grad, out)
 
 
 @relu_grad.backward

@@ -8,12 +8,13 @@ from trainkit import kernels
 from trainkit.autograd.dtypes import bool_
 from trainkit.autograd.graph import Array
 from trainkit.autograd.op import op
+from trainkit.autograd.ops.activation import relu_grad
 from trainkit.autograd.ops.broadcast import broadcast_to, promoted, sum_to
 from trainkit.autograd.ops.reduce import sum
 from trainkit.autograd.ops.shape import normalize_dim, reshape, transpose, unsqueeze
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
 
-__all__ = ["cross_along", "cross_product", "dot", "linear", "matmul", "mm", "mv", "stacked_mm"]
+__all__ = ["cross_along", "cross_product", "dot", "linear", "linear_relu", "matmul", "mm", "mv", "stacked_mm"]
 
 SMALL = 1 << 18
 """Multiply-adds up to which numpy's BLAS computes: it is quick for them and wakes no threads of its own.
@@ -220,23 +221,47 @@ def _(ctx: Any, grad: Any) -> Any:
 def linear(ctx: Any, x: Any, weight: Any, bias: Any) -> Any:
     """Map the last dimension: (*, in) by weight (out, in) and bias (out,) or None to (*, out)."""
     ctx.save(x if ctx.needs(1) else None, weight if ctx.needs(0) else None)
-    if x.ndim == 2:
-        return _linear(x, weight, bias)
-    return _linear(x.reshape(_count(x.shape[:-1]), x.shape[-1]), weight, bias).reshape(*x.shape[:-1], weight.shape[0])
-
-
-def _linear(x: Array, weight: Array, bias: Array | None) -> Any:
-    if x.size * weight.shape[0] > SMALL:
-        return kernels.linear(x, weight, bias)
-    out = x.dot(weight.T) if len(x) > 1 else _dot(x, weight.T)
-    if bias is not None:
-        out += bias
-    return out
+    return _linear(x, weight, bias, False)
 
 
 @linear.backward
 def _(ctx: Any, grad: Any) -> Any:
-    x, weight = ctx.saved
+    return _linear_gradients(ctx, grad, *ctx.saved)
+
+
+@op
+def linear_relu(ctx: Any, x: Any, weight: Any, bias: Any) -> Any:
+    """`relu(linear(...))`, in one pass over memory less."""
+    out = _linear(x, weight, bias, True)
+    ctx.save(out, x if ctx.needs(1) else None, weight if ctx.needs(0) else None)
+    return out
+
+
+@linear_relu.backward
+def _(ctx: Any, grad: Any) -> Any:
+    out, x, weight = ctx.saved
+    return _linear_gradients(ctx, relu_grad(grad, out), x, weight)
+
+
+def _linear(x: Array, weight: Array, bias: Array | None, relu: bool) -> Any:
+    rows = x if x.ndim == 2 else x.reshape(_count(x.shape[:-1]), x.shape[-1])
+    kernel_takes = x.dtype.char in "fd"
+    if kernel_takes and rows.size * weight.shape[0] > SMALL:
+        out = kernels.linear(rows, weight, bias)
+    else:
+        out = rows.dot(weight.T) if len(rows) > 1 else _dot(rows, weight.T)
+        if bias is not None and bias.dtype is out.dtype and kernel_takes:
+            kernels.shift(out, bias, relu)
+            relu = False
+        elif bias is not None:
+            out += bias
+    if relu:
+        out = kernels.relu(out, out) if kernel_takes else np.maximum(out, 0, out=out)
+    return out if rows is x else out.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _linear_gradients(ctx: Any, grad: Any, x: Any, weight: Any) -> Any:
+    """The gradients of input, weight and bias."""
     rows = grad if grad.ndim == 2 else reshape(grad, (_count(grad.shape[:-1]), grad.shape[-1]))
     grad_x = grad_weight = grad_bias = None
     if weight is not None:

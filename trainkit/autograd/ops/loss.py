@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from trainkit import kernels
+from trainkit.autograd.graph import TensorBase
 from trainkit.autograd.op import array_of, op
 from trainkit.autograd.ops.broadcast import broadcast_to
 from trainkit.autograd.ops.choose import clamp, masked
@@ -120,13 +121,18 @@ def cross_entropy(ctx: Any, logits: Any, target: Any, number: float) -> Any:
     """The sum of `cross_entropy_rows` over all rows, divided by a number: of the rows, for their mean."""
     losses, log_sum_exp = kernels.cross_entropy(logits, target)
     ctx.save(logits, log_sum_exp, target, number)
-    return kernels.total(losses) / number
+    return kernels.total(losses)[()] / number  # numpy divides a scalar in a fifth of an array's time
 
 
 @cross_entropy.backward
 def _(ctx: Any, grad: Any) -> Any:
     logits, log_sum_exp, target, number = ctx.saved
-    return cross_entropy_grad(broadcast_to(grad / number, target.shape), logits, log_sum_exp, target)
+    if isinstance(grad, TensorBase):
+        shares = broadcast_to(grad / number, target.shape)
+    else:
+        shares = np.empty(target.shape, grad.dtype)  # the kernel takes no stretched view
+        shares.fill(grad[()] / number)
+    return cross_entropy_grad(shares, logits, log_sum_exp, target)
 
 
 @op

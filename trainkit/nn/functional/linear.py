@@ -4,6 +4,7 @@ import numpy as np
 
 from trainkit.autograd import Tensor
 from trainkit.autograd.ops import linalg as _linalg
+from trainkit.autograd.ops.activation import relu as _relu
 from trainkit.errors import ShapeError
 from trainkit.nn.functional.checks import same_dtype
 
@@ -19,6 +20,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ShapeError: the last size of `input` is not `in`, or the weight or the bias has another shape.
         DTypeError: the input has not the dtype of the weight.
     """
+    return mapped(input, weight, bias)
+
+
+def mapped(input: Tensor, weight: Tensor, bias: Tensor | None, relu: bool = False) -> Tensor:
+    """Compute `linear`, and replace what is negative by 0 if asked to."""
     sizes, shape = weight.array.shape, input.array.shape
     if len(sizes) not in (1, 2):
         raise ShapeError(f"linear needs a weight of shape (out, in) or (in,), got {weight.shape}")
@@ -29,13 +35,15 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"Linear expected input of shape (*, {features}), got {input.shape}"
             + ("; flatten it first (nn.Flatten())" if flat else f"; its last size must be in_features={features}")
         )
-    same_dtype("Linear", input, weight)
+    if input.array.dtype is not weight.array.dtype:
+        same_dtype("Linear", input, weight)
     if bias is not None and bias.array.shape != sizes[:-1]:
         raise ShapeError(f"linear needs a bias of shape {sizes[:-1]}, got {bias.shape}")
     if len(sizes) == 1:
         out = (input * weight).sum(-1)
-        return out if bias is None else out + bias
-    return _linalg.linear(input, weight, bias)
+        out = out if bias is None else out + bias
+        return _relu(out) if relu else out
+    return _linalg.linear_relu(input, weight, bias) if relu else _linalg.linear(input, weight, bias)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from trainkit.autograd import Tensor
+from trainkit import kernels
+from trainkit.autograd import Tensor, int64
 from trainkit.autograd import functions as _functions
 from trainkit.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 
@@ -78,8 +79,8 @@ def check_classes(name: str, scores: Tensor, target: Tensor, ignore_index: int |
     classes = shape[at]
     if not labels.size:
         return target, None
-    if labels.dtype == np.int64:
-        inside = labels.view(np.uint64).max() < classes  # where what is negative is large
+    if labels.dtype == int64:
+        inside = kernels.are_classes(labels, classes)
     else:
         inside = labels.min() >= 0 and labels.max() < classes
     if inside and (ignore_index is None or not 0 <= ignore_index < classes):
