@@ -202,7 +202,16 @@ def test_the_same_bits_on_any_number_of_threads(C, H, F, groups):
         assert a.tobytes() == b.tobytes() == c.tobytes()
 
 
+@pytest.fixture
+def planned_anew():
+    """Plans are kept; those that a test has changed are not for the tests behind it."""
+    conv._forward.cache_clear(), conv._phase_ways.cache_clear()
+    yield
+    conv._forward.cache_clear(), conv._phase_ways.cache_clear()
+
+
 @pytest.mark.parametrize("way", ["runs", "panels", "pixels"])
+@pytest.mark.usefixtures("planned_anew")
 def test_every_way_gives_the_same(monkeypatch, way):
     """The planner chooses by cost; each way is right for any shape that it may be given."""
     panels, pixels = way == "panels", way == "pixels"
@@ -212,6 +221,23 @@ def test_every_way_gives_the_same(monkeypatch, way):
     check(np.float32, 2, 17, 11, 8, 40, (3, 3), (2, 3), (2, 1), (2, 3), 2)
     check(np.float64, 2, 35, 5, 5, 16, (1, 1), (1, 1), (0, 0))
     check(np.float32, 1, 130, 3, 50, 9, (2, 2), (1, 1), (0, 0))
+
+
+@pytest.mark.usefixtures("planned_anew")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("filters", "groups"), [(20, 1), (13, 1), (18, 2), (3, 1)])
+def test_a_weight_that_is_read_where_it_lies_gives_the_bits_of_a_packed_one(monkeypatch, dtype, filters, groups):
+    rng = np.random.default_rng(filters)
+    x = rng.standard_normal((2, 4 * groups, 9, 8)).astype(dtype)
+    weight = rng.standard_normal((filters, 4, 3, 2)).astype(dtype)
+    how = (1, 1), (1, 0), (1, 1), groups
+    lying = kernels.conv2d(x, weight, None, *how)
+    assert conv._forward(x.shape, weight.shape, x.itemsize, *how).way.packing is None
+    monkeypatch.setattr(conv_tiles, "SMALL", 0)
+    conv._forward.cache_clear()
+    packed = kernels.conv2d(x, weight, None, *how)
+    assert (conv._forward(x.shape, weight.shape, x.itemsize, *how).way.packing is None) == (filters // groups <= 4)
+    assert lying.tobytes() == packed.tobytes()
 
 
 @pytest.mark.parametrize("columns", range(1, 40))

@@ -41,8 +41,9 @@ def test_all_is_complete_and_importable(name: str) -> None:
 
 
 def _is_shared_helper(module: str, name: str) -> bool:
-    """Tell whether another module of the same package uses the name: public to the room, not to the user."""
-    room = ROOT.joinpath(*module.split(".")[1:]).parent
+    """Tell whether another module of the same room uses the name: public to the room, not to the user."""
+    package = module.split(".")[1]
+    room = ROOT / package if (ROOT / package).is_dir() else ROOT
     uses = f"import {name}", f", {name}", f"    {name},", f".{name}("
     return any(
         any(use in path.read_text() for use in uses)

@@ -59,8 +59,12 @@ assert not new, new
 """
 
 
+def classes_of(module):
+    return [thing for thing in vars(module).values() if isinstance(thing, type) and thing.__module__ == module.__name__]
+
+
 def called_from_python():
-    """The kernels that a plain function of the room names, and those that only other kernels call."""
+    """The kernels that a plain function or a method of the room names, and those that only other kernels call."""
     names = {id(made): name for name, made in KERNELS.items()}
 
     def named(function):
@@ -74,12 +78,13 @@ def called_from_python():
     modules = [
         importlib.import_module(found.name) for found in pkgutil.iter_modules(kernels.__path__, "trainkit.kernels.")
     ]
+    holders = [(module, holder) for module in modules for holder in (module, *classes_of(module))]
     plain = [
-        thing
-        for module in modules
-        for owner in (module, *(own for own in vars(module).values() if isinstance(own, type)))
-        for thing in vars(owner).values()
-        if isinstance(thing, types.FunctionType) and thing.__module__ == module.__name__
+        function
+        for module, holder in holders
+        for thing in vars(holder).values()
+        for function in [thing.__wrapped__ if hasattr(thing, "cache_info") else thing]
+        if isinstance(function, types.FunctionType) and function.__module__ == module.__name__
     ]
     direct = {name for function in plain for name in named(function)}
     within = {name for made in KERNELS.values() for name in named(getattr(made, "compiled", made).py_func)}

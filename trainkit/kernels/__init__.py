@@ -24,7 +24,7 @@ from trainkit.kernels.memory import MemoryStats, empty, empty_cache, is_owner, m
 from trainkit.kernels.norm import batch_norm, batch_norm_apply, batch_norm_grad
 from trainkit.kernels.parallel import get_num_threads, set_num_threads
 from trainkit.kernels.places import add_places, max_places, take_places
-from trainkit.kernels.pooling import max_pool, max_pool_gather, max_pool_grad, max_pool_places
+from trainkit.kernels.pooling import max_pool, max_pool_gather, max_pool_grad, max_pool_places, max_pool_values
 from trainkit.kernels.reduce import total
 from trainkit.kernels.resample import plane_mean, resample
 from trainkit.kernels.scan import recurrence
@@ -77,6 +77,7 @@ __all__ = [
     "max_pool_gather",
     "max_pool_grad",
     "max_pool_places",
+    "max_pool_values",
     "memory_limit",
     "memory_stats",
     "nadam_step",

@@ -6,11 +6,13 @@ that move by one or two pixels take Winograd's way where it is quicker.
 """
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from trainkit.kernels.conv_filters import Filters
-from trainkit.kernels.conv_tiles import convolve
+from trainkit.kernels.conv_tiles import Way, plan_convolution
 from trainkit.kernels.conv_weight import correlate, wants_pixels
 from trainkit.kernels.conv_weight_pixels import correlate_pixels
 from trainkit.kernels.jit import Array, inner_kernel
@@ -43,28 +45,53 @@ def conv2d(
     With `relu` the result is max(it, 0), where NaN stays NaN.
     """
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
-    N, _, H, W = x.shape
-    F, C, kh, kw = weight.shape
-    rows = (H + 2 * padding[0] - (kh - 1) * dilation[0] - 1) // stride[0] + 1
-    columns = (W + 2 * padding[1] - (kw - 1) * dilation[1] - 1) // stride[1] + 1
-    out = empty((N, F, rows, columns), x.dtype)
-    if not out.size:
-        return out
-    filters, area = F // groups, kh * kw
-    steps = filters * C * area, C * area, area, kw, 1
-    read = Filters(weight, (kh, kw), 0, steps)
-    kind = _kind(x, (kh, kw), stride, dilation, groups)
-    if kind and wants_tiles(N, C, F, (rows, columns), kind):
-        convolve_tiles(x, read, bias, out, padding, relu, kind)
-        return out
-    plan = layout(C, (H, W), (kh, kw), stride, dilation, padding, Target((rows, columns)))
-    convolve(_grouped(x, groups), read, bias, _grouped(out, groups), groups, plan, relu)
+    plan = _forward(x.shape, weight.shape, x.itemsize, stride, padding, dilation, groups)
+    out = empty(plan.shape, x.dtype)
+    if plan.way is not None:
+        shifts = np.zeros(len(weight), x.dtype) if bias is None else np.ascontiguousarray(bias, x.dtype)
+        plan.way(_grouped(x, groups), weight, shifts, _grouped(out, groups), relu)
+    elif out.size:
+        convolve_tiles(x, weight, plan.filters, bias, out, padding, relu, plan.kind)
     return out
 
 
-def _kind(x: Array, kernel_size: Pair, stride: Pair, dilation: Pair, groups: int) -> tuple[int, ...]:
+class _Forward(NamedTuple):
+    """A convolution: the shape of its result, its filters, and its way; with none it takes Winograd's, of a kind."""
+
+    shape: tuple[int, ...]
+    filters: Filters
+    way: Way | None
+    kind: tuple[int, ...] = ()
+
+
+@lru_cache(maxsize=256)
+def _forward(
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    itemsize: int,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> _Forward:
+    N, _, H, W = input_shape
+    F, C, kh, kw = weight_shape
+    rows = (H + 2 * padding[0] - (kh - 1) * dilation[0] - 1) // stride[0] + 1
+    columns = (W + 2 * padding[1] - (kw - 1) * dilation[1] - 1) // stride[1] + 1
+    shape, count, area = (N, F, rows, columns), F // groups, kh * kw
+    filters = Filters((kh, kw), 0, (count * C * area, C * area, area, kw, 1))
+    if 0 in shape:
+        return _Forward(shape, filters, None)
+    kind = _kind(itemsize, (kh, kw), stride, dilation, groups)
+    if kind and wants_tiles(N, C, F, (rows, columns), kind):
+        return _Forward(shape, filters, None, kind)
+    plan = layout(C, (H, W), (kh, kw), stride, dilation, padding, Target((rows, columns)))
+    return _Forward(shape, filters, plan_convolution(N * groups, groups, count, C, filters, plan, itemsize))
+
+
+def _kind(itemsize: int, kernel_size: Pair, stride: Pair, dilation: Pair, groups: int) -> tuple[int, ...]:
     """The kind of Winograd's tiles that may serve, () if none. Not for float64: who asks for it wants its accuracy."""
-    if kernel_size != (3, 3) or dilation != (1, 1) or groups != 1 or x.dtype != np.float32:
+    if kernel_size != (3, 3) or dilation != (1, 1) or groups != 1 or itemsize != 4:
         return ()
     return {(1, 1): PLAIN, (2, 2): STRIDED}.get(stride, ())
 
@@ -90,26 +117,45 @@ def conv2d_grad_input(
     grad, weight = np.ascontiguousarray(grad), np.ascontiguousarray(weight)
     H, W = input_shape[2:]
     F, C, kh, kw = weight.shape
-    filters, area = F // groups, kh * kw
     if not grad.size or 0 in input_shape:
         return np.zeros(input_shape, grad.dtype)
-    kind = _kind(grad, (kh, kw), stride, dilation, groups)
+    kind = _kind(grad.itemsize, (kh, kw), stride, dilation, groups)
     if kind == STRIDED:
         kind = SPACED
     if kind and wants_tiles(len(grad), F, C, (H, W), kind):
-        mirrored = Filters(weight, (kh, kw), area - 1, (0, area, C * area, -kw, -1))
+        mirrored = Filters((3, 3), 8, (0, 9, C * 9, -3, -1))
         zeros, before = (2 - padding[0], 2 - padding[1]), (0, 0)
         if kind == SPACED:  # a tile begins with a pixel that one tap reaches: an odd one, counted with the padding
             before = (padding[0] + 1) % 2, (padding[1] + 1) % 2
             zeros = (1 + before[0] - padding[0]) // 2, (1 + before[1] - padding[1]) // 2
         out = empty(input_shape, grad.dtype)
-        convolve_tiles(grad, mirrored, None, out, zeros, False, kind, before)
+        convolve_tiles(grad, weight, mirrored, None, out, zeros, False, kind, before)
         return out
-    row_phases = _phases(H, kh, stride[0], padding[0], dilation[0])
-    column_phases = _phases(W, kw, stride[1], padding[1], dilation[1])
-    covered = len(row_phases) == stride[0] and len(column_phases) == stride[1]
+    ways, covered = _phase_ways(grad.shape, weight.shape, (H, W), grad.itemsize, stride, padding, dilation, groups)
     out = (empty if covered else np.zeros)(input_shape, grad.dtype)
-    images, target = _grouped(grad, groups), _grouped(out, groups)
+    images, target, shifts = _grouped(grad, groups), _grouped(out, groups), np.zeros(groups * C, grad.dtype)
+    for way in ways:
+        way(images, weight, shifts, target, False)
+    return out
+
+
+@lru_cache(maxsize=256)
+def _phase_ways(
+    grad_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    size: Pair,
+    itemsize: int,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[list[Way], bool]:
+    """The convolution of each phase, and whether they write all pixels."""
+    F, C, kh, kw = weight_shape
+    filters, area = F // groups, kh * kw
+    row_phases = _phases(size[0], kh, stride[0], padding[0], dilation[0])
+    column_phases = _phases(size[1], kw, stride[1], padding[1], dilation[1])
+    ways: list[Way] = []
     for i, i_step, i_taps, rows, y, top, i_dilation in row_phases:
         for j, j_step, j_taps, columns, x, left, j_dilation in column_phases:
             if rows <= 0 or columns <= 0:
@@ -118,9 +164,12 @@ def conv2d_grad_input(
             steps = filters * C * area, area, C * area, -i_step * kw, -j_step
             taps = i_taps, j_taps
             pixels = Target((rows, columns), (y, x), stride)
-            plan = layout(filters, grad.shape[2:], taps, (1, 1), (i_dilation, j_dilation), (top, left), pixels)
-            convolve(images, Filters(weight, taps, last, steps), None, target, groups, plan)
-    return out
+            plan = layout(
+                filters, (grad_shape[2], grad_shape[3]), taps, (1, 1), (i_dilation, j_dilation), (top, left), pixels
+            )
+            read = Filters(taps, last, steps)
+            ways.append(plan_convolution(grad_shape[0] * groups, groups, C, filters, read, plan, itemsize))
+    return ways, len(row_phases) == stride[0] and len(column_phases) == stride[1]
 
 
 def _phases(size: int, taps: int, stride: int, padding: int, dilation: int) -> list[tuple[int, ...]]:
@@ -161,7 +210,7 @@ def conv2d_grad_weight(
     F, C, *kernel_size = weight_shape
     if not grad.size:
         return np.zeros(weight_shape, grad.dtype)
-    kind = _kind(x, (kernel_size[0], kernel_size[1]), stride, dilation, groups)
+    kind = _kind(x.itemsize, (kernel_size[0], kernel_size[1]), stride, dilation, groups)
     if kind and wants_tile_sums(len(x), C, F, (grad.shape[2], grad.shape[3]), kind):
         return correlate_tiles(grad, x, padding, kind).reshape(weight_shape)
     upstream, images = _grouped(grad, groups), _grouped(x, groups)

@@ -8,43 +8,54 @@ from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.simd import VECTOR_BYTES, copy_strided, turn
 
-__all__ = ["Filters", "packed_filters"]
+__all__ = ["Filters", "Packing", "pack_filters", "packing"]
 
 PARALLEL = 1 << 15  # elements from which a copy is worth handing out
 
 
 class Filters(NamedTuple):
-    """A weight as a convolution reads it.
+    """How a convolution reads a contiguous weight.
 
     Attributes:
-        weight: contiguous.
         taps: the rows and columns of the kernel.
-        start: the index of its first element in `weight`.
+        start: the index of its first element in the weight.
         steps: between the elements of group, filter, channel, row and column.
     """
 
-    weight: Array
     taps: tuple[int, int]
     start: int
     steps: tuple[int, ...]
 
 
-def packed_filters(filters: Filters, groups: int, count: int, channels: int, rows: int) -> Array:
-    """The weight as tiles read it: (groups, filters / rows, taps, rows) flat.
+class Packing(NamedTuple):
+    """How a weight is packed: in so many tasks, into so many elements, of what shape it is."""
+
+    tasks: int
+    size: int
+    shape: Array
+
+
+def packing(filters: Filters, groups: int, count: int, channels: int, rows: int, itemsize: int) -> Packing:
+    """Plan the weight as tiles read it: (groups, filters / rows, taps, rows) flat.
 
     The number of filters and channels is that of a group. The last block of filters begins early where it is not whole.
     """
-    weight, taps, start, steps = filters
+    taps, start, steps = filters
     blocks = -(-count // rows)
-    lanes = VECTOR_BYTES // weight.itemsize
+    lanes = VECTOR_BYTES // itemsize
     area = taps[0] * taps[1]
     size = groups * blocks * rows * channels * area
     # Filters whose taps lie side by side are turned, a square of vectors at a time, by one thread: each writes too far.
     turned = size <= PARALLEL and steps[2:] == (area, taps[1], 1) and lanes <= channels * area and rows <= lanes
     shape = np.array((count, channels, *taps, rows, blocks, start, *steps, turned))
-    packed = np.empty(size + lanes, weight.dtype)
-    pack = _pack_all if size > PARALLEL else _pack_all.serial
-    pack(groups * blocks, weight.reshape(-1), packed, shape)
+    return Packing(groups * blocks, size, shape)
+
+
+def pack_filters(weight: Array, plan: Packing) -> Array:
+    """The weight as it was planned; behind it is what a vector may write too far."""
+    packed = np.empty(plan.size + VECTOR_BYTES // weight.itemsize, weight.dtype)
+    pack = _pack_all if plan.size > PARALLEL else _pack_all.serial
+    pack(plan.tasks, weight.reshape(-1), packed, plan.shape)
     return packed
 
 

@@ -1,10 +1,10 @@
 """Convolution by panels: the taps of as many pixels as a tile holds, which all filters meet."""
 
-from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.conv_filters import Filters, packed_filters
+from trainkit.kernels.conv_filters import Filters, Packing, pack_filters, packing
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.parallel import parallel_kernel
@@ -23,46 +23,60 @@ from trainkit.kernels.simd import (
 )
 from trainkit.kernels.simd_pieces import clamp
 
-__all__ = ["convolve_panels"]
+__all__ = ["Panels", "panels_of"]
 
 DEPTH = 256  # taps of a panel: it stays in the second-level cache
 TASKS = 32  # that a launch should have, if it can
 
 
-def convolve_panels(
-    x: Array, weight: Filters, shifts: Array, out: Array, groups: int, plan: Layout, relu: bool
-) -> None:
-    """Writes a convolution with at least ROWS filters to a group."""
-    images, filters = out.shape[:2]
-    left, steps, places = _left(weight, groups, filters, x.shape[1])
-    planes = empty((images, plan.size + SLACK), x.dtype)
-    fill_all(images, x, planes, plan.geometry)
-    pixels = images // groups * plan.target[0] * plan.target[1]
-    panels = -(-pixels // (COLUMNS * VECTOR_BYTES // x.itemsize)) * groups
-    parts = min(-(-filters // ROWS), -(-TASKS // panels))
-    _convolve_panels_all(
-        panels * parts, parts, groups, plan.taps, relu, planes, left, steps, places, plan.offsets, shifts, out,
-        plan.geometry,
-    )  # fmt: skip
+class Panels(NamedTuple):
+    """A convolution with at least ROWS filters to a group.
 
-
-def _left(weight: Filters, groups: int, filters: int, channels: int) -> tuple[Array, Array, Array]:
-    """The left side of a panel: memory, steps, and where in it each tap of a filter lies.
-
-    The steps are those between groups, between blocks of filters, what the last block begins earlier for each filter
-    that it lacks, and between filters. A weight is read where it lies, but for filters that would all fall into one
-    set of the cache.
+    Attributes:
+        packing: of the weight, or None: it is read where it lies.
+        plan: how its images lie.
+        tasks: their number.
+        rest: what the kernel is told besides the arrays.
     """
-    step = weight.steps[1]
+
+    packing: Packing | None
+    plan: Layout
+    tasks: int
+    rest: tuple[Any, ...]
+
+    def __call__(self, x: Array, weight: Array, bias: Array, out: Array, relu: bool) -> None:
+        """Write the convolution of x (N * groups, C, H, W) into the target pixels of out (N * groups, F, OH, OW).
+
+        The bias has a number for each filter of all groups. With `relu`, what is written is max(result, 0).
+        """
+        left = weight.reshape(-1) if self.packing is None else pack_filters(weight, self.packing)
+        planes = empty((len(x), self.plan.size + SLACK), x.dtype)
+        fill_all(len(x), x, planes, self.plan.geometry)
+        _convolve_panels_all(self.tasks, relu, planes, left, bias, out, *self.rest)
+
+
+def panels_of(
+    images: int, groups: int, count: int, channels: int, filters: Filters, plan: Layout, itemsize: int
+) -> Panels:
+    """Plan a convolution; the numbers of filters and channels are those of a group.
+
+    A weight is read where it lies, but for filters that would all fall into one set of the cache.
+    """
+    # The steps are those between groups, between blocks of filters, what the last block begins earlier for each filter
+    # that it lacks, and between filters; the places where in the left side each tap of a filter lies.
+    step, taps, packed = filters.steps[1], plan.taps, None
     if step % 1024 == 0:
-        taps = channels * weight.taps[0] * weight.taps[1]
-        steps = np.array([-(-filters // ROWS) * ROWS * taps, ROWS * taps, 0, 1])
-        return packed_filters(weight, groups, filters, channels, ROWS), steps, np.arange(taps) * ROWS
-    places = _places(weight.start, weight.steps[2:], (channels, *weight.taps))
-    return weight.weight.reshape(-1), np.array([weight.steps[0], ROWS * step, step, step]), places
+        steps = np.array([-(-count // ROWS) * ROWS * taps, ROWS * taps, 0, 1])
+        packed, places = packing(filters, groups, count, channels, ROWS, itemsize), np.arange(taps) * ROWS
+    else:
+        steps = np.array([filters.steps[0], ROWS * step, step, step])
+        places = _places(filters.start, filters.steps[2:], (channels, *filters.taps))
+    pixels = images // groups * plan.target[0] * plan.target[1]
+    panels = -(-pixels // (COLUMNS * VECTOR_BYTES // itemsize)) * groups
+    parts = min(-(-count // ROWS), -(-TASKS // panels))
+    return Panels(packed, plan, panels * parts, (parts, groups, taps, steps, places, plan.offsets, plan.geometry))
 
 
-@lru_cache(maxsize=256)
 def _places(start: int, steps: tuple[int, ...], sizes: tuple[int, ...]) -> Array:
     channel, row, column = np.ogrid[: sizes[0], : sizes[1], : sizes[2]]
     places: Array = start + channel * steps[0] + row * steps[1] + column * steps[2]
@@ -70,7 +84,7 @@ def _places(start: int, steps: tuple[int, ...], sizes: tuple[int, ...]) -> Array
 
 
 @inner_kernel
-def _convolve_panels(task, parts, groups, taps, relu, planes, left, steps, places, offsets, bias, out, geometry):
+def _convolve_panels(task, relu, planes, left, bias, out, parts, groups, taps, steps, places, offsets, geometry):
     """Computes one part of a group's filters for as many pixels as a tile is wide."""
     group, part = task // parts % groups, task % parts
     width, rows, columns = geometry[1], geometry[10], geometry[11]

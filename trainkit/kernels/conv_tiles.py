@@ -1,18 +1,18 @@
 """Convolution of planes of pixels: filters times vectors of pixels, one tap after another, in three manners.
 
 `_convolve_runs` computes runs of pixels across the rows of an image, up to ROWS filters at a time; `_convolve_few` does
-so one filter at a time, where there are few to a group. `convolve_panels` copies the taps of as many pixels as a tile
+so one filter at a time, where there are few to a group. `conv_panels.py` copies the taps of as many pixels as a tile
 holds, of any rows and images, into a panel that all filters meet: no pixel is computed for nothing, and what is read
 again and again stays in the first caches.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.conv_filters import Filters, packed_filters
-from trainkit.kernels.conv_panels import convolve_panels
+from trainkit.kernels.conv_filters import Filters, Packing, pack_filters, packing
+from trainkit.kernels.conv_panels import Panels, panels_of
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import SLACK, Layout, aligned_empty, fill_planes, take_rows, zeros
@@ -21,6 +21,8 @@ from trainkit.kernels.simd import (
     ROWS,
     VECTOR_BYTES,
     begin,
+    clear,
+    copy,
     copy_strided,
     outer,
     store,
@@ -28,7 +30,7 @@ from trainkit.kernels.simd import (
 )
 from trainkit.kernels.simd_pieces import clamp, outer_pieces, store_pieces, tile_like
 
-__all__ = ["convolve"]
+__all__ = ["Tiles", "Way", "plan_convolution"]
 
 FEW = ROWS // 2  # filters in a group up to which one at a time is quicker
 PANEL = COLUMNS * VECTOR_BYTES // 4  # pixels of a panel
@@ -39,38 +41,59 @@ CHUNK = 1 << 14  # elements that a task takes together
 BATCH = 1 << 12  # elements that it works on at once
 
 
-def convolve(
-    x: Array, weight: Filters, bias: Array | None, out: Array, groups: int, plan: Layout, relu: bool = False
-) -> None:
-    """Writes the convolution of x (N * groups, C, H, W) into the target pixels of out (N * groups, F, OH, OW).
+class Tiles(NamedTuple):
+    """A convolution as tiles of runs of pixels.
 
-    With `relu` it writes max(result, 0).
+    Attributes:
+        packing: of the weight, or None: it is read where it lies.
+        launch: what runs the kernel.
+        tasks: their number.
+        rest: what the kernel is told besides the arrays.
     """
-    if not out.size:
-        return
-    images, filters = out.shape[:2]
-    taps, geometry = plan.taps, plan.geometry
-    shifts = np.zeros(groups * filters, x.dtype) if bias is None else np.ascontiguousarray(bias, x.dtype)
-    blocks = -(-filters // ROWS)
-    high = -(-filters // blocks)  # so many filters to a block: few are computed twice
-    if filters >= ROWS and _wants_panels(filters, plan):
-        convolve_panels(x, weight, shifts, out, groups, plan, relu)
-        return
-    alone = images * filters * taps * plan.target[0] * plan.target[1] < SMALL
-    if filters <= FEW:
-        packed = packed_filters(weight, groups, filters, x.shape[1], 1)
+
+    packing: Packing | None
+    launch: Any
+    tasks: int
+    rest: tuple[Any, ...]
+
+    def __call__(self, x: Array, weight: Array, bias: Array, out: Array, relu: bool) -> None:
+        """Write a convolution, as `Panels` do."""
+        left = weight.reshape(-1) if self.packing is None else pack_filters(weight, self.packing)
+        self.launch(self.tasks, relu, x, left, bias, out, *self.rest)
+
+
+Way = Tiles | Panels
+
+
+def plan_convolution(
+    images: int, groups: int, count: int, channels: int, filters: Filters, plan: Layout, itemsize: int
+) -> Way:
+    """Choose the way of a convolution; images are N * groups, and filters and channels counted in a group."""
+    if count >= ROWS and _wants_panels(count, plan):
+        return panels_of(images, groups, count, channels, filters, plan, itemsize)
+    taps, area = plan.taps, filters.taps[0] * filters.taps[1]
+    alone = images * count * taps * plan.target[0] * plan.target[1] < SMALL
+    # Filters whose taps lie side by side as they are counted, and those of all groups one behind the other.
+    in_order = filters.start == 0 and filters.steps == (count * taps, taps, area, filters.taps[1], 1)
+    if count <= FEW:
+        packed = None if in_order else packing(filters, groups, count, channels, 1, itemsize)
         chunk = max(1, min(images // TASKS, CHUNK // plan.size))
         launch = _convolve_few_all.serial if alone else _convolve_few_all
-        launch(-(-images // chunk), chunk, groups, taps, relu, x, packed, plan.offsets, shifts, out, geometry)
-        return
-    packed = packed_filters(weight, groups, filters, x.shape[1], high)
+        return Tiles(packed, launch, -(-images // chunk), (chunk, groups, taps, plan.offsets, plan.geometry))
+    blocks = -(-count // ROWS)
+    high = -(-count // blocks)  # so many filters to a block: few are computed twice
+    # To pack the weight of a small product takes a third as long as the product.
+    packed = None if in_order and alone else packing(filters, groups, count, channels, high, itemsize)
     parts = 1 if images >= 16 or alone else min(blocks, -(-16 // images))
     launch = _convolve_runs_all.serial if alone else _convolve_runs_all
-    vectors, single, gap, _ = _vectors(plan.width, *plan.target, VECTOR_BYTES // x.itemsize)
-    kernel = (x.shape[1], *weight.taps)
-    launch(
-        images * parts, parts, groups, kernel, (0,) * high, relu, vectors, single, gap, x, packed, plan.offsets, shifts,
-        out, geometry,
+    vectors, single, gap, _ = _vectors(plan.width, *plan.target, VECTOR_BYTES // itemsize)
+    apart = (taps,) if packed is None else ()
+    return Tiles(
+        packed, launch, images * parts,
+        (
+            *(parts, groups, (channels, *filters.taps), (0,) * high, apart),
+            *(vectors, single, gap, plan.offsets, plan.geometry),
+        ),
     )  # fmt: skip
 
 
@@ -144,23 +167,32 @@ def _reached(first, last, kernel, geometry):
 
 @inner_kernel
 def _convolve_runs(
-    task, parts, groups, kernel, form, relu, vectors, single, gap, x, packed, offsets, bias, out, geometry
+    task, relu, x, weight, bias, out, parts, groups, kernel, form, apart, vectors, single, gap, offsets, geometry
 ):
-    """Computes one part of the filters of one image: `form` is as long as a tile is high."""
+    """Computes one part of the filters of one image: `form` is as long as a tile is high.
+
+    `apart` is () where the weight is packed, and else a tuple of the elements from filter to filter: what the kernel
+    reads in its innermost loop is found out when it is compiled.
+    """
     image, part = task // parts, task % parts
     width, rows, columns = geometry[1], geometry[10], geometry[11]
     lanes = VECTOR_BYTES // x.itemsize
     high, filters, count = len(form), out.shape[1], vectors.shape[0]
-    blocks = (filters + high - 1) // high
+    blocks, step = (filters + high - 1) // high, (1 if len(apart) > 0 else high)
     channels, period, taps = kernel[0], kernel[1] * kernel[2], kernel[0] * kernel[1] * kernel[2]
     size, slack = channels * geometry[6] * geometry[7] * geometry[0] * width, SLACK + gap
     pixels, base = x.reshape(x.size), image * channels * x.shape[2] * x.shape[3]
     source = pixels
     plain = geometry[0] == x.shape[2] and width == x.shape[3] and geometry[6] * geometry[7] == 1
     # What is laid out like its planes is read where it lies, if more images lie behind it.
-    if not plain or geometry[2] != 0 or geometry[3] != 0 or (x.shape[0] - 1 - image) * size < slack:
+    if not plain or geometry[2] != 0 or geometry[3] != 0:
         base, source = 0, zeros(size + slack, x)
         fill_planes(pixels, x.shape, image, 1, source, 0, geometry)
+    elif (x.shape[0] - 1 - image) * size < slack:
+        source = aligned_empty(size + slack, x)
+        copy(source, 0, pixels, base, size)
+        clear(source, size, slack)
+        base = 0
     line = columns if gap > 0 else width
     area = max((rows - 1) * line + columns, lanes)
     direct = line == columns and area == out.shape[2] * out.shape[3] and columns == out.shape[3]
@@ -173,7 +205,8 @@ def _convolve_runs(
     group = image % groups
     for block in range(blocks * part // parts, blocks * (part + 1) // parts):
         first = min(block * high, filters - high)
-        start, shift = (group * blocks + block) * high * taps, group * filters + first
+        shift = group * filters + first
+        start = taps * (shift if len(apart) > 0 else (group * blocks + block) * high)
         to = (image * filters + first) * area if direct else 0
         v = 0
         while v < count:
@@ -188,14 +221,16 @@ def _convolve_runs(
                 end = k + together
                 if v < single:
                     for _ in range(number):
-                        tile = outer_pieces(tile, packed, start + k * high, source, offsets[k], starts, (), 0)
+                        tile = outer_pieces(tile, weight, start + k * step, apart, source, offsets[k], starts, (), 0)
                         k += 1
                         if k == end:
                             k += period - together
                             end += period
                 else:
                     for _ in range(number):
-                        tile = outer_pieces(tile, packed, start + k * high, source, offsets[k], starts, ends, gap)
+                        tile = outer_pieces(
+                            tile, weight, start + k * step, apart, source, offsets[k], starts, ends, gap
+                        )
                         k += 1
                         if k == end:
                             k += period - together
@@ -211,7 +246,7 @@ def _convolve_runs(
                 narrow = begin(tile_like(source, form, 1), bias, shift)
                 end = k + together
                 for _ in range(number):
-                    narrow = outer_pieces(narrow, packed, start + k * high, source, offsets[k], place, stop, gap)
+                    narrow = outer_pieces(narrow, weight, start + k * step, apart, source, offsets[k], place, stop, gap)
                     k += 1
                     if k == end:
                         k += period - together
@@ -245,7 +280,7 @@ def _put(result, start, width, out, shape, image, filter, geometry):
 
 
 @inner_kernel
-def _convolve_few(task, chunk, groups, taps, relu, x, packed, offsets, bias, out, geometry):
+def _convolve_few(task, relu, x, weight, bias, out, chunk, groups, taps, offsets, geometry):
     """Computes a few images, or groups of channels of them, filter by filter."""
     width, rows, columns = geometry[1], geometry[10], geometry[11]
     size = x.shape[1] * geometry[6] * geometry[7] * geometry[0] * width
@@ -272,14 +307,14 @@ def _convolve_few(task, chunk, groups, taps, relu, x, packed, offsets, bias, out
                     if left > 4 * lanes:
                         wide = begin(zero_row(source, 8), bias, index)
                         for k in range(taps):
-                            wide = outer(wide, packed, start + k, 1, source, pixel + offsets[k])
+                            wide = outer(wide, weight, start + k, 1, source, pixel + offsets[k])
                         if relu:
                             wide = clamp(wide)
                         store(wide, result, at, 0)
                     else:
                         slim = begin(zero_row(source, 4), bias, index)
                         for k in range(taps):
-                            slim = outer(slim, packed, start + k, 1, source, pixel + offsets[k])
+                            slim = outer(slim, weight, start + k, 1, source, pixel + offsets[k])
                         if relu:
                             slim = clamp(slim)
                         store(slim, result, at, 0)

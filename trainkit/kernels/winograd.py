@@ -127,7 +127,8 @@ def wants_tiles(images: int, channels: int, filters: int, target: Pair, kind: tu
 
 def convolve_tiles(
     x: Array,
-    weight: Filters,
+    weight: Array,
+    filters: Filters,
     bias: Array | None,
     out: Array,
     padding: Pair,
@@ -136,25 +137,25 @@ def convolve_tiles(
     before: Pair = (0, 0),
 ) -> None:
     """Write the convolution of x (N, C, H, W) with filters of 3x3 into out (N, F, OH, OW), with `relu` max(it, 0)."""
-    (images, channels, *size), (_, filters, *target) = x.shape, out.shape
+    (images, channels, *size), (_, count, *target) = x.shape, out.shape
     lanes = VECTOR_BYTES // x.itemsize
-    plan = plan_tiles(images, channels, filters, tuple(size), padding, tuple(target), kind, before)
-    vectors = -(-filters // lanes)
+    plan = plan_tiles(images, channels, count, tuple(size), padding, tuple(target), kind, before)
+    vectors = -(-count // lanes)
     panels = -(-vectors // COLUMNS)
     step = vectors * lanes * channels + lanes
     splits = min(channels, -(-TASKS // panels))
     parts = min(panels, -(-PARTS // plan.blocks))
     tasks = min(plan.blocks, TASKS)
-    steps = [weight.start, *weight.steps[1:3], weight.steps[4] < 0]
-    shape = np.array([filters, channels, panels, splits, step, *steps, tasks, parts])
-    taps = weight.weight.reshape(-1)
+    steps = [filters.start, *filters.steps[1:3], filters.steps[4] < 0]
+    shape = np.array([count, channels, panels, splits, step, *steps, tasks, parts])
+    taps = weight.reshape(-1)
     kept = plan.blocks > 2 or PRODUCTS * step < LARGE
     transformed = empty((PRODUCTS * step if kept else 0,), x.dtype)
     if kept:
         _filters_all(panels * splits, kind, taps, transformed, shape)
     shift = np.zeros(vectors * lanes, x.dtype)
     if bias is not None:
-        shift[:filters] = bias
+        shift[:count] = bias
     _convolve_all(
         tasks * parts, kind, 0.0 if relu else -np.inf, x.reshape(-1), taps, transformed, shift, out.reshape(-1),
         plan.taken, plan.given, shape, plan.geometry,

@@ -6,6 +6,7 @@ from typing import Any
 from trainkit.autograd import Tensor
 from trainkit.nn import functional
 from trainkit.nn.functional.checks import Sizes, sizes_of, window_sizes
+from trainkit.nn.functional.pooling import largest
 from trainkit.nn.module import Module
 
 __all__ = [
@@ -47,10 +48,8 @@ class _MaxPool(Module):
 
     def forward(self, input: Tensor) -> Any:
         """Pool a batch, or a single input without the dimension of the batch."""
-        call = getattr(functional, f"max_pool{self.dims}d")
-        return call(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
-        )
+        numbers = self.kernel_size, self.stride, self.padding, self.dilation
+        return largest(self.dims, input, *numbers, self.ceil_mode, self.return_indices)
 
     def extra_repr(self) -> str:
         """Return the window."""

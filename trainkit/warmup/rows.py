@@ -115,7 +115,7 @@ def _convolutions(real: Any) -> None:
         ((2, 64, 32, 32), (64, 64, 3, 3), {"padding": 1}),
         ((2, 64, 32, 32), (64, 64, 3, 3), {"padding": 2, "dilation": 2}),
         ((2, 64, 32, 32), (64, 64, 3, 3), {"padding": 1, "stride": 2}),
-        *(((2, 5, 12, 12), (filters, 5, 5, 5), {}) for filters in range(3, 9)),
+        *(((images, 5, 12, 12), (filters, 5, 5, 5), {}) for filters in range(3, 9) for images in (2, 20)),
         ((2, 8, 12, 12), (8, 1, 3, 3), {"groups": 8, "padding": 1}),
         ((2, 8, 12, 12), (8, 1, 5, 5), {"groups": 8, "padding": 2, "stride": 2}),
         ((2, 4, 14, 14), (6, 4, 3, 3), {"dilation": 2}),
@@ -153,6 +153,7 @@ def _pooling(real: Any) -> None:
         _back(F.avg_pool2d(x, 2), F.adaptive_avg_pool2d(x, 1), F.adaptive_avg_pool2d(x, 5), F.adaptive_max_pool2d(x, 5))
         _back(F.interpolate(x, scale_factor=2), F.interpolate(x, scale_factor=2, mode="bilinear"))
         with no_grad():
+            F.max_pool2d(x, 2)
             found, places = F.max_pool2d(x, 2, return_indices=True)
         _back(F.max_unpool2d(found.requires_grad_(), places, 2))
         (slope,) = grad(F.max_pool2d(x, 2).square().sum(), x, create_graph=True)

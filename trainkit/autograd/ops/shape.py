@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trainkit.autograd.op import op, view_op
+from trainkit.autograd.op import array_of, op, view_op
 from trainkit.autograd.ops.broadcast import broadcast_to, sum_to
 from trainkit.autograd.size import integer
 from trainkit.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
@@ -128,11 +128,11 @@ def sum_to_size(input: Any, size: tuple[int, ...]) -> Any:
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Join the dimensions from `start_dim` to `end_dim` into one: a view where the layout allows it, else a copy."""
-    shape = tuple(input.shape) or (1,)
+    shape = array_of(input).shape or (1,)
     start, end = normalize_dim(start_dim, len(shape)), normalize_dim(end_dim, len(shape))
     if start > end:
         raise ShapeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
-    if start == end and len(shape) == input.ndim:
+    if start == end and input.ndim:
         return input
     return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 

@@ -9,6 +9,7 @@ from trainkit.errors import ArgumentError, DTypeError, ShapeError
 
 __all__ = [
     "Sizes",
+    "check_kind",
     "check_pooled",
     "check_window",
     "fixed",
@@ -43,15 +44,19 @@ def check_pooled(name: str, input: Tensor, dims: int, kinds: str = "f") -> None:
 
     Only the batch may be empty.
     """
-    shape = input.array.shape
+    check_kind(name, input.array.shape, input.array.dtype, dims, kinds)
+
+
+def check_kind(name: str, shape: tuple[int, ...], dtype: Any, dims: int, kinds: str) -> None:
+    """Do what `check_pooled` does with a shape and a dtype."""
     if not dims + 1 <= len(shape) <= dims + 2:
         axes = {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
         raise ShapeError(f"{name} expected input of shape (N, C, {axes}) or (C, {axes}), got {shape}")
     if 0 in shape[-dims - 1 :]:
         raise ShapeError(f"{name} expected input in which nothing but the batch is empty, got shape {shape}")
-    if input.array.dtype.kind not in kinds:
+    if dtype.kind not in kinds:
         wanted = "a floating point dtype" if kinds == "f" else "numbers"
-        raise DTypeError(f"{name} expected input of {wanted}, got {input.dtype}; cast it with .float()")
+        raise DTypeError(f"{name} expected input of {wanted}, got {dtype}; cast it with .float()")
 
 
 def same_dtype(name: str, x: Tensor, weight: Tensor) -> None:

@@ -177,16 +177,16 @@ def convolve(
     relu: bool = False,
 ) -> Tensor:
     """Correlate in so many dimensions, and replace what is negative by 0 if asked to."""
-    name = f"Conv{dims}d"
-    shapes = input.array.shape, weight.array.shape, None if bias is None else bias.array.shape
-    numbers = [fixed(number) for number in (stride, padding, dilation)]
-    strides, paddings, dilations, count, missing = _plan(name, dims, shapes, *numbers, groups)
-    _check_dtypes(name, input, weight, bias)
+    x, w, b = input.array, weight.array, None if bias is None else bias.array
+    shapes = x.shape, w.shape, None if b is None else b.shape
+    dtypes = x.dtype, w.dtype, None if b is None else b.dtype
+    plan = _plan(dims, shapes, dtypes, fixed(stride), fixed(padding), fixed(dilation), groups)
+    strides, paddings, dilations, count, missing = plan
     if missing:
         input = pad(input, missing)
-    if input.array.dtype.char == "e":
+    if x.dtype.char == "e":
         return convolve(dims, *_wide(input, weight, bias), strides, paddings, dilations, count, relu).half()
-    batch = input if input.array.ndim == dims + 2 else input.unsqueeze(0)
+    batch = input if x.ndim == dims + 2 else input.unsqueeze(0)
     plane = _rectified_plane if relu else _plane
     if dims == 2:
         out = plane(batch, weight, bias, strides, paddings, dilations, count)
@@ -210,9 +210,16 @@ class _Plan(NamedTuple):
 
 @lru_cache(maxsize=512, typed=True)
 def _plan(
-    name: str, dims: int, shapes: tuple[Any, Any, Any], stride: Any, padding: Any, dilation: Any, groups: Any
+    dims: int,
+    shapes: tuple[Any, Any, Any],
+    dtypes: tuple[Any, Any, Any],
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
 ) -> _Plan:
-    """Check the numbers and the shapes of input, weight and bias (or None), once for each of their kind."""
+    """Check the numbers, and the shapes and dtypes of input, weight and bias (or None), once for each of their kind."""
+    name = f"Conv{dims}d"
     strides, dilations = sizes_of(stride, dims, "stride", 1), sizes_of(dilation, dims, "dilation", 1)
     count = sizes_of(groups, 1, "groups", 1)[0]
     size, filters, _ = shapes
@@ -230,6 +237,7 @@ def _plan(
             size = (*size[:-dims], *[n + after - before for n, (before, after) in zip(size[-dims:], pads, strict=True)])
     paddings = sizes_of(padding, dims, "padding", 0)
     check_window(name, size[-dims:], kernel_size, paddings, dilations)
+    _check_dtypes(name, *dtypes)
     return _Plan(strides, paddings, dilations, count, missing)
 
 
@@ -269,7 +277,7 @@ def _transpose(
     count = sizes_of(groups, 1, "groups", 1)[0]
     shapes = input.array.shape, weight.array.shape, None if bias is None else bias.array.shape
     _check_shapes(name, dims, shapes, weight.shape[0], weight.shape[1] * count if weight.ndim > 1 else 0)
-    _check_dtypes(name, input, weight, bias)
+    _check_dtypes(name, input.dtype, weight.dtype, None if bias is None else bias.dtype)
     if weight.shape[0] % count:
         raise ShapeError(f"{name}: {weight.shape[0]} channels do not fall into groups={count}; take a multiple of it")
     if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
@@ -330,13 +338,12 @@ def _check_shapes(name: str, dims: int, shapes: tuple[Any, Any, Any], channels: 
         raise ShapeError(f"{name} expected a bias of shape ({filters},), got {bias}")
 
 
-def _check_dtypes(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    """Raise unless all are of one floating point dtype."""
-    dtype, own = input.array.dtype, weight.array.dtype
+def _check_dtypes(name: str, dtype: Any, own: Any, other: Any) -> None:
+    """Raise unless input, weight and bias (or None) are of one floating point dtype."""
     if dtype.kind != "f":
         raise DTypeError(f"{name} expected input of a floating point dtype, got {dtype}; cast it with .float()")
-    if own != dtype or (bias is not None and bias.array.dtype != dtype):
-        found = own if own != dtype or bias is None else bias.array.dtype
+    if own != dtype or (other is not None and other != dtype):
+        found = own if own != dtype else other
         raise DTypeError(
             f"{name} expected input of dtype {found}, that of its weight and bias, got {dtype}; "
             f"cast the input with .to({str(found)!r})"

@@ -15,7 +15,7 @@ from trainkit.autograd.ops.shape import reshape
 from trainkit.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from trainkit.kernels.pooling import Window
 from trainkit.kernels.resample import Axis
-from trainkit.nn.functional.checks import Sizes, check_pooled, check_window, fixed, sizes_of, window_sizes
+from trainkit.nn.functional.checks import Sizes, check_kind, check_pooled, check_window, fixed, sizes_of, window_sizes
 
 __all__ = [
     "avg_pool1d",
@@ -43,7 +43,7 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Any:
     """Take the largest element of each window of lines: (N, C, L) or (C, L); see `max_pool2d`."""
-    return _largest(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return largest(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool2d(
@@ -77,7 +77,7 @@ def max_pool2d(
     >>> max_pool2d(tk.tensor([[[1.0, 2.0, 5.0], [3.0, 4.0, 0.0]]]), 2, stride=1, return_indices=True)
     (tensor([[[4., 5.]]]), tensor([[[4, 2]]]))
     """
-    return _largest(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return largest(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(
@@ -90,7 +90,7 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Any:
     """Take the largest element of each window of volumes: (N, C, D, H, W) or (C, D, H, W); see `max_pool2d`."""
-    return _largest(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return largest(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool1d(
@@ -249,7 +249,7 @@ def _window(
     return Window(kernel, steps, edge, spread, tuple(count))
 
 
-def _largest(
+def largest(
     dims: int,
     input: Tensor,
     kernel_size: Any,
@@ -259,13 +259,21 @@ def _largest(
     ceil_mode: bool,
     return_indices: bool,
 ) -> Any:
-    name = f"MaxPool{dims}d"
-    check_pooled(name, input, dims, "iuf")
-    sizes = [fixed(size) for size in (kernel_size, stride, padding, dilation)]
-    window = _window(name, input.array.shape[-dims:], *sizes, bool(ceil_mode))
-    if input.array.dtype.char == "e":
+    """Take the largest element of each window in so many dimensions; see `max_pool2d`."""
+    array = input.array
+    numbers = fixed(kernel_size), fixed(stride), fixed(padding), fixed(dilation), bool(ceil_mode)
+    window = _checked_window(dims, array.shape, array.dtype, *numbers)
+    if array.dtype.char == "e":
         return _halved(max_pool(input.float(), window, return_indices))
     return max_pool(input, window, return_indices)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _checked_window(dims: int, shape: tuple[int, ...], dtype: Any, *numbers: Any) -> Window:
+    """Check an input, and return its windows, once for each kind of it."""
+    name = f"MaxPool{dims}d"
+    check_kind(name, shape, dtype, dims, "iuf")
+    return _window(name, shape[-dims:], *numbers)
 
 
 def _halved(out: Any) -> Any:
