@@ -45,11 +45,8 @@ def _is_shared_helper(module: str, name: str) -> bool:
     package = module.split(".")[1]
     room = ROOT / package if (ROOT / package).is_dir() else ROOT
     uses = f"import {name}", f", {name}", f"    {name},", f".{name}("
-    return any(
-        any(use in path.read_text() for use in uses)
-        for path in room.rglob("*.py")
-        if path.stem != module.rsplit(".", 1)[1]
-    )
+    own = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    return any(any(use in path.read_text() for use in uses) for path in room.rglob("*.py") if path != own)
 
 
 def imports_of(path: Path) -> set[str]:
