@@ -250,6 +250,16 @@ def conv_rows(
             note=note,
         ),
         Row(
+            "conv2d_scale_shift",
+            lambda x, w, b, m, v, s: conv.conv2d_scale_shift(x, w, b, m, abs(v), s, None, True, *how),
+            [x, weight, *[(filters,)] * 4],
+            lambda x, w, b, m, v, s: np.maximum(
+                (np_conv(x, w, b, *how) - m[:, None, None]) * (abs(v) * s)[:, None, None], 0
+            ),
+            differentiable=False,
+            note=note,
+        ),
+        Row(
             "conv2d_grad_input",
             lambda g, w: conv.conv2d_grad_input(g, w, x, *how),
             [out, weight],

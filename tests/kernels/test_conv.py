@@ -295,6 +295,39 @@ def test_relu_where_it_is_written(C, H, F, groups):
             np.testing.assert_array_equal(found, kernels.relu(kernels.conv2d(x, weight, bias, *how)))
 
 
+@pytest.mark.parametrize(
+    ("N", "C", "H", "W", "F", "size", "groups"),
+    [
+        (3, 5, 13, 11, 10, 3, 1),  # runs of pixels
+        (3, 3, 5, 11, 9, 3, 1),
+        (1, 4, 6, 6, 16, 3, 1),  # a weight that is read where it lies
+        (3, 64, 7, 11, 64, 3, 1),  # panels
+        (2, 300, 3, 5, 9, 3, 1),  # of more taps than a panel holds
+        (4, 64, 14, 14, 128, 1, 1),
+        (2, 32, 12, 12, 64, 3, 2),
+        (3, 3, 9, 11, 2, 3, 1),  # few filters
+        (3, 12, 9, 11, 12, 3, 12),
+        (2, 64, 20, 21, 64, 3, 1),  # Winograd's tiles
+        (9, 17, 9, 11, 20, 3, 1),
+        (40, 8, 5, 7, 3, 3, 1),  # of less than a vector of filters
+        (2, 350, 4, 4, 345, 3, 1),
+    ],
+)
+def test_a_batch_norm_where_it_is_written_to_the_bit(N, C, H, W, F, size, groups):
+    for dtype in DTYPES:
+        x, weight, bias = draw(dtype, N, C, H, W), draw(dtype, F, C // groups, size, size), draw(dtype, F)
+        x[0, 0, 2, 2] = np.nan
+        plain = np.float64(draw(dtype, F)), np.float64(abs(draw(dtype, F))), None, None
+        affine = *plain[:2], draw(dtype, F), draw(dtype, F)
+        for stride in ((1, 1), (2, 2)):
+            how = stride, (size // 2, size // 2), (1, 1), groups
+            for numbers, shift in ((plain, None), (affine, bias)):
+                factors, out = kernels.batch_norm_factors(dtype, *numbers), kernels.conv2d(x, weight, shift, *how)
+                for relu in (False, True):
+                    found = kernels.conv2d(x, weight, shift, *how, relu=relu, factors=factors)
+                    assert found.tobytes() == kernels.batch_norm_apply(out, *numbers, relu=relu).tobytes()
+
+
 def test_nan_reaches_exactly_the_pixels_whose_window_holds_it():
     x, weight = np.zeros((1, 1, 6, 6), np.float32), np.ones((1, 1, 3, 3), np.float32)
     x[0, 0, 2, 5] = np.nan

@@ -21,7 +21,7 @@ from trainkit.kernels.loss import (
 )
 from trainkit.kernels.matmul import linear, matmul, matmul_nt, matmul_tn
 from trainkit.kernels.memory import MemoryStats, empty, empty_cache, is_owner, memory_limit, memory_stats
-from trainkit.kernels.norm import batch_norm, batch_norm_apply, batch_norm_grad
+from trainkit.kernels.norm import batch_norm, batch_norm_apply, batch_norm_factors, batch_norm_grad
 from trainkit.kernels.parallel import get_num_threads, set_num_threads
 from trainkit.kernels.places import add_places, max_places, take_places
 from trainkit.kernels.pooling import max_pool, max_pool_gather, max_pool_grad, max_pool_places, max_pool_values
@@ -47,6 +47,7 @@ __all__ = [
     "are_classes",
     "batch_norm",
     "batch_norm_apply",
+    "batch_norm_factors",
     "batch_norm_grad",
     "cache_info",
     "channel_sum",

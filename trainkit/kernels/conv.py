@@ -39,19 +39,23 @@ def conv2d(
     dilation: Pair = (1, 1),
     groups: int = 1,
     relu: bool = False,
+    factors: Array | None = None,
 ) -> Array:
     """Cross-correlation: x (N, C, H, W), weight (F, C / groups, kh, kw), bias (F,) or None give (N, F, OH, OW).
 
-    With `relu` the result is max(it, 0), where NaN stays NaN.
+    With `factors`, (3, F) as of `batch_norm_factors`, the result is (it - start) * scale + shift. With `relu` it is
+    max(it, 0), where NaN stays NaN.
     """
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
     plan = _forward(x.shape, weight.shape, x.itemsize, stride, padding, dilation, groups)
     out = empty(plan.shape, x.dtype)
     if plan.way is not None:
         shifts = np.zeros(len(weight), x.dtype) if bias is None else np.ascontiguousarray(bias, x.dtype)
+        if factors is not None:
+            shifts = np.concatenate((shifts, factors.reshape(-1)))
         plan.way(_grouped(x, groups), weight, shifts, _grouped(out, groups), relu)
     elif out.size:
-        convolve_tiles(x, weight, plan.filters, bias, out, padding, relu, plan.kind)
+        convolve_tiles(x, weight, plan.filters, bias, out, padding, relu, plan.kind, factors=factors)
     return out
 
 

@@ -21,7 +21,7 @@ from trainkit.kernels.simd import (
     store,
     zero_tile,
 )
-from trainkit.kernels.simd_pieces import clamp
+from trainkit.kernels.simd_pieces import clamp, scaled
 
 __all__ = ["Panels", "panels_of"]
 
@@ -47,7 +47,8 @@ class Panels(NamedTuple):
     def __call__(self, x: Array, weight: Array, bias: Array, out: Array, relu: bool) -> None:
         """Write the convolution of x (N * groups, C, H, W) into the target pixels of out (N * groups, F, OH, OW).
 
-        The bias has a number for each filter of all groups. With `relu`, what is written is max(result, 0).
+        The bias has a number for each filter of all groups. Where it is four times as long, three rows of factors lie
+        behind it, and the result is (it - start) * scale + shift. With `relu`, what is written is max(result, 0).
         """
         left = weight.reshape(-1) if self.packing is None else pack_filters(weight, self.packing)
         planes = empty((len(x), self.plan.size + SLACK), x.dtype)
@@ -90,7 +91,7 @@ def _convolve_panels(task, relu, planes, left, bias, out, parts, groups, taps, s
     width, rows, columns = geometry[1], geometry[10], geometry[11]
     lanes = VECTOR_BYTES // planes.itemsize
     wide = COLUMNS * lanes
-    filters = out.shape[1]
+    filters, total = out.shape[1], groups * out.shape[1]
     blocks = (filters + ROWS - 1) // ROWS
     first, end = blocks * part // parts, blocks * (part + 1) // parts
     pixel = task // (parts * groups) * wide
@@ -129,8 +130,11 @@ def _convolve_panels(task, relu, planes, left, bias, out, parts, groups, taps, s
                     tile = loaded(tile, result, at, wide)
                 for k in range(depth):
                     tile = outer(tile, left, start + places[k0 + k], steps[3], panel, k * wide)
-                if relu and k0 + depth == taps:
-                    tile = clamp(tile)
+                if k0 + depth == taps:
+                    if bias.size > total:
+                        tile = scaled(tile, bias, total + shift, total)
+                    if relu:
+                        tile = clamp(tile)
                 store(tile, result, at, wide)
             else:
                 narrow = begin(zero_tile(panel, 1), bias, shift)
@@ -138,8 +142,11 @@ def _convolve_panels(task, relu, planes, left, bias, out, parts, groups, taps, s
                     narrow = loaded(narrow, result, at, wide)
                 for k in range(depth):
                     narrow = outer(narrow, left, start + places[k0 + k], steps[3], panel, k * wide)
-                if relu and k0 + depth == taps:
-                    narrow = clamp(narrow)
+                if k0 + depth == taps:
+                    if bias.size > total:
+                        narrow = scaled(narrow, bias, total + shift, total)
+                    if relu:
+                        narrow = clamp(narrow)
                 store(narrow, result, at, wide)
     y0, x0, y_step, x_step = geometry[12], geometry[13], geometry[14], geometry[15]
     target, size = out.reshape(out.size), out.shape[2] * out.shape[3]

@@ -28,7 +28,7 @@ from trainkit.kernels.simd import (
     store,
     zero_row,
 )
-from trainkit.kernels.simd_pieces import clamp, outer_pieces, store_pieces, tile_like
+from trainkit.kernels.simd_pieces import clamp, outer_pieces, scaled, store_pieces, tile_like
 
 __all__ = ["Tiles", "Way", "plan_convolution"]
 
@@ -178,6 +178,7 @@ def _convolve_runs(
     width, rows, columns = geometry[1], geometry[10], geometry[11]
     lanes = VECTOR_BYTES // x.itemsize
     high, filters, count = len(form), out.shape[1], vectors.shape[0]
+    total = groups * filters
     blocks, step = (filters + high - 1) // high, (1 if len(apart) > 0 else high)
     channels, period, taps = kernel[0], kernel[1] * kernel[2], kernel[0] * kernel[1] * kernel[2]
     size, slack = channels * geometry[6] * geometry[7] * geometry[0] * width, SLACK + gap
@@ -235,6 +236,8 @@ def _convolve_runs(
                         if k == end:
                             k += period - together
                             end += period
+                if bias.size > total:
+                    tile = scaled(tile, bias, total + shift, total)
                 if relu:
                     tile = clamp(tile)
                 store_pieces(tile, result, goals, area)
@@ -251,6 +254,8 @@ def _convolve_runs(
                     if k == end:
                         k += period - together
                         end += period
+                if bias.size > total:
+                    narrow = scaled(narrow, bias, total + shift, total)
                 if relu:
                     narrow = clamp(narrow)
                 store_pieces(narrow, result, (to + vectors[v, 0],), area)
@@ -286,7 +291,7 @@ def _convolve_few(task, relu, x, weight, bias, out, chunk, groups, taps, offsets
     size = x.shape[1] * geometry[6] * geometry[7] * geometry[0] * width
     lanes = VECTOR_BYTES // x.itemsize
     pitch = ((rows - 1) * width + columns + lanes - 1) // lanes * lanes
-    filters = out.shape[1]
+    filters, total = out.shape[1], groups * out.shape[1]
     # So many images at once that what is read has been written a while ago, and is still in the first cache.
     batch = max(1, min(chunk, BATCH // (size + filters * pitch)))
     source = zeros(batch * size + SLACK, x)
@@ -308,6 +313,8 @@ def _convolve_few(task, relu, x, weight, bias, out, chunk, groups, taps, offsets
                         wide = begin(zero_row(source, 8), bias, index)
                         for k in range(taps):
                             wide = outer(wide, weight, start + k, 1, source, pixel + offsets[k])
+                        if bias.size > total:
+                            wide = scaled(wide, bias, total + index, total)
                         if relu:
                             wide = clamp(wide)
                         store(wide, result, at, 0)
@@ -315,6 +322,8 @@ def _convolve_few(task, relu, x, weight, bias, out, chunk, groups, taps, offsets
                         slim = begin(zero_row(source, 4), bias, index)
                         for k in range(taps):
                             slim = outer(slim, weight, start + k, 1, source, pixel + offsets[k])
+                        if bias.size > total:
+                            slim = scaled(slim, bias, total + index, total)
                         if relu:
                             slim = clamp(slim)
                         store(slim, result, at, 0)

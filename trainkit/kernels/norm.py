@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from trainkit.kernels.exponential import like
-from trainkit.kernels.jit import Array, exact_inner_kernel, inner_kernel
+from trainkit.kernels.jit import Array, exact_inner_kernel, inner_kernel, kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.parallel import parallel_kernel
 
-__all__ = ["batch_norm", "batch_norm_apply", "batch_norm_grad", "scale_runs"]
+__all__ = ["batch_norm", "batch_norm_apply", "batch_norm_factors", "batch_norm_grad", "scale_runs"]
 
 TASK = 1 << 13  # elements of a task, at least
 WIDTH = 16  # columns of (N, C) that one task has, at least: a line of the cache
@@ -54,6 +54,13 @@ def batch_norm_apply(
         rows = len(plain) if plain.ndim == 2 else len(plain) * plain.shape[1]
         _launch(_apply_all, rows, plain, *_doubles(mean, inv_std), *factors, _floor(x, relu), _plain(out))
     return out
+
+
+def batch_norm_factors(dtype: np.dtype, mean: Array, inv_std: Array, weight: Array | None, bias: Array | None) -> Array:
+    """Start, scale and shift (3, C): `batch_norm_apply` gives (x - start) * scale + shift, to the bit."""
+    factors = np.empty((3, len(mean)), dtype)
+    _factors(*_doubles(mean, inv_std), *_channels(factors.dtype, len(mean), weight, bias), factors)
+    return factors
 
 
 def scale_runs(x: Array, factors: Array) -> Array:
@@ -183,7 +190,14 @@ def _kept(floor, value, slope):
     return like(slope, 0.0) if value <= floor else slope
 
 
-@inner_kernel
+@kernel
+def _factors(mean, inv_std, weight, bias, factors):
+    for c in range(mean.size):
+        factors[0, c], factors[1, c] = mean[c], inv_std[c] * np.float64(weight[c])
+        factors[2, c] = _shift(factors[0, c], mean[c], inv_std[c], weight[c], bias[c])
+
+
+@exact_inner_kernel
 def _shift(start, mean, inv_std, weight, bias):
     """The bias, and what the dtype leaves of a mean."""
     return type(bias)(np.float64(bias) + (np.float64(start) - mean) * (inv_std * np.float64(weight)))

@@ -105,6 +105,12 @@ def splat(builder, number, lanes):
     return shuffle(builder, first, first, [0] * lanes)
 
 
+def rescaled(builder, vector, start, scale, shift):
+    """(vector - start) * scale + shift."""
+    product = builder.fmul(builder.fsub(vector, start, flags=FUSE), scale, flags=FUSE)
+    return builder.fadd(product, shift, flags=FUSE)
+
+
 def add_products(builder, tile_type, tile, left, right):
     """tile[r, c] += left[r] * right[c], vector by vector."""
     for r in range(tile_type.rows):

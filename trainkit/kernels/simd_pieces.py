@@ -7,9 +7,9 @@ loaded for each of two rows and merged under a mask, which depends on its place 
 from llvmlite import ir
 from numba.core import types
 
-from trainkit.kernels.simd import VECTOR_BYTES, Memory, Tile, add_products, in_kernels, plus, shuffle, splat
+from trainkit.kernels.simd import VECTOR_BYTES, Memory, Tile, add_products, in_kernels, plus, rescaled, shuffle, splat
 
-__all__ = ["clamp", "copy_halved", "outer_pieces", "store_pieces", "tile_like"]
+__all__ = ["clamp", "copy_halved", "outer_pieces", "scaled", "store_pieces", "tile_like"]
 
 
 @in_kernels
@@ -85,6 +85,23 @@ def store_pieces(typingctx, tile, out, places, row_stride):
         return context.get_dummy_value()
 
     return types.void(tile, out, places, types.intp), generate
+
+
+@in_kernels
+def scaled(typingctx, tile, array, index, step):
+    """(tile[r, c] - array[index + r]) * array[index + step + r] + array[index + 2 * step + r]."""
+
+    def generate(context, builder, signature, args):
+        memory, result = Memory(context, builder, array, args[1]), args[0]
+        second = builder.add(args[2], args[3])
+        places = args[2], second, builder.add(second, args[3])
+        for r in range(tile.rows):
+            factors = [splat(builder, memory.load(plus(builder, place, r)), tile.lanes) for place in places]
+            for i in range(r * tile.columns, (r + 1) * tile.columns):
+                result = builder.insert_value(result, rescaled(builder, builder.extract_value(result, i), *factors), i)
+        return result
+
+    return tile(tile, array, types.intp, types.intp), generate
 
 
 @in_kernels

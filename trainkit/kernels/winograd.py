@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainkit.kernels.conv_filters import Filters
-from trainkit.kernels.jit import Array, inner_kernel
+from trainkit.kernels.jit import Array, exact_inner_kernel, inner_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.planes import aligned_empty
@@ -135,8 +135,12 @@ def convolve_tiles(
     relu: bool = False,
     kind: tuple[int, ...] = PLAIN,
     before: Pair = (0, 0),
+    factors: Array | None = None,
 ) -> None:
-    """Write the convolution of x (N, C, H, W) with filters of 3x3 into out (N, F, OH, OW), with `relu` max(it, 0)."""
+    """Write the convolution of x (N, C, H, W) with filters of 3x3 into out (N, F, OH, OW), with `relu` max(it, 0).
+
+    With `factors`, (3, F), the result is (it - start) * scale + shift before that.
+    """
     (images, channels, *size), (_, count, *target) = x.shape, out.shape
     lanes = VECTOR_BYTES // x.itemsize
     plan = plan_tiles(images, channels, count, tuple(size), padding, tuple(target), kind, before)
@@ -153,12 +157,14 @@ def convolve_tiles(
     transformed = empty((PRODUCTS * step if kept else 0,), x.dtype)
     if kept:
         _filters_all(panels * splits, kind, taps, transformed, shape)
-    shift = np.zeros(vectors * lanes, x.dtype)
+    shift = np.zeros((1 if factors is None else 4, vectors * lanes), x.dtype)
     if bias is not None:
-        shift[:count] = bias
+        shift[0, :count] = bias
+    if factors is not None:
+        shift[1:, :count] = factors
     _convolve_all(
-        tasks * parts, kind, 0.0 if relu else -np.inf, x.reshape(-1), taps, transformed, shift, out.reshape(-1),
-        plan.taken, plan.given, shape, plan.geometry,
+        tasks * parts, kind, 0.0 if relu else -np.inf, x.reshape(-1), taps, transformed, shift.reshape(-1),
+        out.reshape(-1), plan.taken, plan.given, shape, plan.geometry,
     )  # fmt: skip
 
 
@@ -334,14 +340,23 @@ def _multiply(tiles, channels, vectors, data, at, pitch, transformed, start, to,
         to += ROWS * m_pitch
 
 
+@exact_inner_kernel
+def _rescaled(value, start, scale, shift):
+    return (value - start) * scale + shift
+
+
 @inner_kernel
 def _give(
     kind, least, work, products, pitch, step, base, end, image, images, first, strips, places, result, bias, out,
     filters, geometry,
 ):  # fmt: skip
-    """Transforms the products of a block back and writes its pixels of the filters from base to end."""
+    """Transforms the products of a block back and writes its pixels of the filters from base to end.
+
+    Behind the bias, as long as whole vectors, lie three rows of factors, or nothing.
+    """
     height, row, columns = geometry[6], geometry[7], geometry[9]
     lanes = VECTOR_BYTES // out.itemsize
+    line = (filters + lanes - 1) // lanes * lanes
     side, give, before = geometry[13], geometry[16], geometry[17]
     area, width = height * row, give * columns
     plane = give * strips * width
@@ -362,10 +377,13 @@ def _give(
             if end - base >= lanes and stop - start >= lanes:
                 for p in range(start, stop, lanes):
                     q = min(p, stop - lanes)
-                    collect(work, places, q, shift, bias, filter, least, out, to + q, area)
+                    collect(work, places, q, shift, bias, filter, line, least, out, to + q, area)
             else:
                 for r in range(min(lanes, end - base)):
+                    f = filter + r
                     for p in range(start, stop):
-                        pixel = work[(places[p] - shift) * lanes + r] + bias[filter + r]
+                        pixel = work[(places[p] - shift) * lanes + r] + bias[f]
+                        if bias.size > line:
+                            pixel = _rescaled(pixel, bias[line + f], bias[2 * line + f], bias[3 * line + f])
                         out[to + r * area + p] = least if pixel < least else pixel
             shift -= plane

@@ -20,7 +20,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from trainkit.kernels.simd import FUSE, VECTOR_BYTES, Memory, in_kernels, plus, shuffle, splat
+from trainkit.kernels.simd import FUSE, VECTOR_BYTES, Memory, in_kernels, plus, rescaled, shuffle, splat
 
 __all__ = [
     "PLAIN",
@@ -320,15 +320,16 @@ def spread(typingctx, planes, start, step, places, first, shift, out):
 
 
 @in_kernels
-def collect(typingctx, source, places, first, shift, bias, channel, least, out, start, step):
+def collect(typingctx, source, places, first, shift, bias, channel, line, least, out, start, step):
     """out[start + r * step + i] = source[(places[first + i] - shift) * lanes + r] + bias[channel + r].
 
-    What is less than `least` becomes it; NaN stays NaN.
+    Where more than a `line` is in `bias`, the result is (it - start) * scale + shift, of the lines behind. What is less
+    than `least` becomes it; NaN stays NaN.
     """
 
     def generate(context, builder, signature, args):
         memory, table = Memory(context, builder, source, args[0]), Memory(context, builder, places, args[1])
-        target, shifts = Memory(context, builder, out, args[7]), Memory(context, builder, bias, args[4])
+        target, shifts = Memory(context, builder, out, args[8]), Memory(context, builder, bias, args[4])
         lanes = VECTOR_BYTES // memory.bytes
         vector = ir.VectorType(memory.element, lanes)
         added = shifts.load(args[5], vector)
@@ -336,16 +337,30 @@ def collect(typingctx, source, places, first, shift, bias, channel, least, out, 
             builder.fadd(memory.load(_place(builder, table, args[2], i, args[3], lanes), vector), added, flags=FUSE)
             for i in range(lanes)
         ]
-        floor = splat(builder, builder.fptrunc(args[6], memory.element) if memory.bytes < 8 else args[6], lanes)
+        size = context.make_array(bias)(context, builder, value=args[4]).nitems
+        before = builder.block
+        with builder.if_then(builder.icmp_signed(">", size, args[6])):
+            place, factors = args[5], []
+            for _ in range(3):
+                place = builder.add(place, args[6])
+                factors.append(shifts.load(place, vector))
+            mapped = [rescaled(builder, row, *factors) for row in rows]
+            inside = builder.block
+        for i, made in enumerate(mapped):
+            either = builder.phi(vector)
+            either.add_incoming(rows[i], before)
+            either.add_incoming(made, inside)
+            rows[i] = either
+        floor = splat(builder, builder.fptrunc(args[7], memory.element) if memory.bytes < 8 else args[7], lanes)
         rows = [builder.select(builder.fcmp_ordered(">", floor, row), floor, row) for row in rows]
-        index = args[8]
+        index = args[9]
         for value in _transposed(builder, rows):
             target.store(index, value)
-            index = builder.add(index, args[9])
+            index = builder.add(index, args[10])
         return context.get_dummy_value()
 
     index = types.intp
-    return types.void(source, places, index, index, bias, index, types.float64, out, index, index), generate
+    return types.void(source, places, index, index, bias, index, index, types.float64, out, index, index), generate
 
 
 def _place(builder, table, first, i, shift, lanes):

@@ -8,6 +8,7 @@ from trainkit.autograd import Tensor
 from trainkit.errors import ArgumentError
 from trainkit.models.start import draw_weights
 from trainkit.nn import init
+from trainkit.nn.fusion import together
 
 __all__ = ["BasicBlock", "Bottleneck", "ResNet", "resnet18", "resnet34", "resnet50"]
 
@@ -43,8 +44,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the convolutions to what came."""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
+        y = together(x, self.conv1, self.bn1, self.relu)
+        y = together(y, self.conv2, self.bn2)
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
@@ -79,9 +80,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the convolutions to what came."""
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
+        y = together(x, self.conv1, self.bn1, self.relu)
+        y = together(y, self.conv2, self.bn2, self.relu)
+        y = together(y, self.conv3, self.bn3)
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
@@ -145,7 +146,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images to logits."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(together(x, self.conv1, self.bn1, self.relu))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
 

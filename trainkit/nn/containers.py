@@ -9,8 +9,8 @@ from typing import Any, Self
 from trainkit.autograd import TensorBase
 from trainkit.errors import ArgumentError, IndexRangeError
 from trainkit.nn.activation import ReLU
+from trainkit.nn.fusion import WITH_RELU, is_plain, pair_of
 from trainkit.nn.module import Module
-from trainkit.nn.rectified import WITH_RELU, is_plain
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
@@ -165,13 +165,15 @@ class Sequential(_Sequence):
             self.add_module(str(number), module)
 
     def forward(self, input: Any) -> Any:
-        """Pass `input` through every module in turn; without hooks, a ReLU goes along with the layer before it."""
-        waiting: Any = None  # a layer that takes a ReLU along if one follows
+        """Pass `input` through every module in turn; without hooks, some go along with the layer before them."""
+        waiting: Any = None  # a layer that takes a ReLU or a batch norm along if one follows
         for module in self:
             if waiting is not None:
                 layer, waiting = waiting, None
                 if type(module) is ReLU and is_plain(layer) and is_plain(module) and isinstance(input, TensorBase):
                     input = WITH_RELU[type(layer)](layer, input)
+                    continue
+                if (waiting := pair_of(layer, module, input)) is not None:
                     continue
                 input = layer(input)
             if type(module) in WITH_RELU:

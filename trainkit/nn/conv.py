@@ -9,10 +9,11 @@ from trainkit.errors import ArgumentError
 from trainkit.nn import functional
 from trainkit.nn.functional.checks import Sizes, sizes_of
 from trainkit.nn.functional.conv import check_same, convolve, same_padding, transposed_size
+from trainkit.nn.fusion import WITH_NORM, WITH_RELU
 from trainkit.nn.linear import reset_affine
 from trainkit.nn.module import Module
+from trainkit.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from trainkit.nn.parameter import Parameter
-from trainkit.nn.rectified import WITH_RELU
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"]
 
@@ -129,12 +130,12 @@ class _Conv(_ConvNd):
         """Filter a batch, or a single input without the dimension of the batch."""
         return self._filtered(input)
 
-    def _filtered(self, input: Tensor, relu: bool = False) -> Tensor:
+    def _filtered(self, input: Tensor, relu: bool = False, norm: Any = None) -> Tensor:
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = pad(input, self._edges(), self.padding_mode), 0
         return convolve(
-            self.dims, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups, relu
+            self.dims, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups, relu, norm
         )
 
     def _rectified(self, input: Tensor) -> Tensor:
@@ -202,6 +203,7 @@ class Conv3d(_Conv):
 
 
 WITH_RELU.update({layer: layer._rectified for layer in (Conv1d, Conv2d, Conv3d)})
+WITH_NORM.update({Conv1d: BatchNorm1d, Conv2d: BatchNorm2d, Conv3d: BatchNorm3d})
 
 
 class _ConvTranspose(_ConvNd):

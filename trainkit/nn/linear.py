@@ -7,9 +7,9 @@ from trainkit.autograd import Tensor, empty
 from trainkit.errors import ArgumentError
 from trainkit.nn import functional, init
 from trainkit.nn.functional.linear import mapped
+from trainkit.nn.fusion import WITH_RELU
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter
-from trainkit.nn.rectified import WITH_RELU
 
 __all__ = ["Bilinear", "Identity", "Linear"]
 

@@ -6,10 +6,10 @@ from typing import Any
 from trainkit.autograd import Tensor, empty, no_grad, tensor
 from trainkit.errors import ArgumentError, ShapeError
 from trainkit.nn import functional
-from trainkit.nn.functional.norm import batch_normalised
+from trainkit.nn.functional.norm import batch_normalised, running
+from trainkit.nn.fusion import WITH_RELU
 from trainkit.nn.module import Module
 from trainkit.nn.parameter import Parameter
-from trainkit.nn.rectified import WITH_RELU
 
 __all__ = [
     "AffineNorm",
@@ -133,6 +133,10 @@ class _BatchNorm(_RunningNorm):
             self.eps,
             relu,
         )
+
+    def _given(self) -> tuple[Any, ...]:
+        """Return what evaluation normalises by: the running mean, 1 / the running deviation, weight and bias."""
+        return *running(self.running_mean, self.running_var, self.eps), self.weight, self.bias
 
     def _check(self, x: Tensor) -> None:
         fits = x.ndim == self.dims + 2 or (self.dims == 1 and x.ndim == 2)

@@ -27,6 +27,7 @@ def _biased(out: Any, products: int, bias: Any) -> int:
 FORMULAS: dict[str, Formula] = {
     "conv2d": lambda args, out: _biased(out, math.prod(args[1].shape[1:]), args[2]),
     "conv2d_relu": lambda args, out: _biased(out, math.prod(args[1].shape[1:]), args[2]),
+    "conv2d_scale_shift": lambda args, out: _biased(out, math.prod(args[1].shape[1:]), args[2]),
     "conv2d_grad_input": lambda args, out: 2 * args[0].size * math.prod(args[1].shape[1:]),
     "conv2d_grad_weight": lambda args, out: 2 * args[0].size * math.prod(args[2][1:]),
     "mm": lambda args, out: 2 * args[0].size * args[1].shape[1],

@@ -9,7 +9,7 @@ from trainkit.autograd.ops.broadcast import broadcast_to
 from trainkit.autograd.ops.index import getitem
 from trainkit.autograd.ops.shape import reshape
 
-__all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight", "conv2d_relu"]
+__all__ = ["channel_sum", "conv2d", "conv2d_grad_input", "conv2d_grad_weight", "conv2d_relu", "conv2d_scale_shift"]
 
 Pair = tuple[int, int]
 
@@ -67,6 +67,27 @@ def _gradients(ctx: Any, grad: Any, x: Any, weight: Any, x_shape: Any, weight_sh
         None if x is None else conv2d_grad_weight(grad, x, weight_shape, *how),
         channel_sum(grad) if ctx.needs(2) else None,
     )
+
+
+@op
+def conv2d_scale_shift(
+    ctx: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    mean: Any,
+    inv_std: Any,
+    scale: Any,
+    shift: Any,
+    relu: bool,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Any:
+    """`scale_shift(conv2d(...))`, and `relu` of it if asked to, in one pass. It has no gradient: it is not recorded."""
+    factors = kernels.batch_norm_factors(x.dtype, mean, inv_std, scale, shift)
+    return kernels.conv2d(x, weight, bias, stride, padding, dilation, groups, relu, factors)
 
 
 @op

@@ -14,6 +14,7 @@ from trainkit.autograd import Tensor
 from trainkit.autograd.ops.conv import conv2d as _plane
 from trainkit.autograd.ops.conv import conv2d_grad_input as _transposed_plane
 from trainkit.autograd.ops.conv import conv2d_relu as _rectified_plane
+from trainkit.autograd.ops.conv import conv2d_scale_shift as _scaled_plane
 from trainkit.autograd.ops.pad import pad
 from trainkit.autograd.ops.strided import unfold
 from trainkit.errors import ArgumentError, DTypeError, ShapeError
@@ -175,8 +176,13 @@ def convolve(
     dilation: Any,
     groups: int,
     relu: bool = False,
+    norm: tuple[Any, ...] | None = None,
 ) -> Tensor:
-    """Correlate in so many dimensions, and replace what is negative by 0 if asked to."""
+    """Correlate in so many dimensions, and replace what is negative by 0 if asked to.
+
+    With `norm`, what `scale_shift` takes besides its input, the channels are normalised by it before that, and nothing
+    is recorded.
+    """
     x, w, b = input.array, weight.array, None if bias is None else bias.array
     shapes = x.shape, w.shape, None if b is None else b.shape
     dtypes = x.dtype, w.dtype, None if b is None else b.dtype
@@ -185,9 +191,11 @@ def convolve(
     if missing:
         input = pad(input, missing)
     if x.dtype.char == "e":
-        return convolve(dims, *_wide(input, weight, bias), strides, paddings, dilations, count, relu).half()
+        return convolve(dims, *_wide(input, weight, bias), strides, paddings, dilations, count, relu, norm).half()
     batch = input if x.ndim == dims + 2 else input.unsqueeze(0)
     plane = _rectified_plane if relu else _plane
+    if norm is not None:
+        plane = _scaling(norm, relu)
     if dims == 2:
         out = plane(batch, weight, bias, strides, paddings, dilations, count)
     elif dims == 1:
@@ -196,6 +204,13 @@ def convolve(
     else:
         out = _volume(plane, batch, weight, bias, strides, paddings, dilations, count)
     return out if batch is input else out.squeeze(0)
+
+
+def _scaling(norm: tuple[Any, ...], relu: bool) -> Any:
+    def plane(x: Any, weight: Any, bias: Any, *how: Any) -> Any:
+        return _scaled_plane(x, weight, bias, *norm, relu, *how)
+
+    return plane
 
 
 class _Plan(NamedTuple):

@@ -23,6 +23,7 @@ __all__ = [
     "local_response_norm",
     "normalize",
     "rms_norm",
+    "running",
 ]
 
 
@@ -70,11 +71,8 @@ def batch_normalised(
     _check_parts("batch_norm", input, (channels,), **parts)
     x, weight, bias = _wide(input, weight, bias)
     if running_mean is not None and running_var is not None and not training:
-        inv_std = 1.0 / np.sqrt(running_var.array.astype(np.float64) + eps)
-        # a copy, for later batches change the running one before the backward pass
-        mean = running_mean.array.astype(np.float64)
         applied = _norm.scale_shift_relu if relu else _norm.scale_shift
-        return _like(input, applied(x, mean, inv_std, weight, bias))
+        return _like(input, applied(x, *running(running_mean, running_var, eps), weight, bias))
     count = input.numel() // max(channels, 1)
     _check_count("batch_norm", count, input)
     if eps <= 0:
@@ -83,6 +81,11 @@ def batch_normalised(
     if count:
         _update(running_mean, running_var, mean.array, var.array, count, momentum)
     return _like(input, out)
+
+
+def running(mean: Any, var: Any, eps: float) -> tuple[Any, Any]:
+    """Return the running mean and 1 / the running deviation in float64: copies, for later batches change them."""
+    return mean.array.astype(np.float64), 1.0 / np.sqrt(var.array.astype(np.float64) + eps)
 
 
 def instance_norm(

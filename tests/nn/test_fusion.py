@@ -1,4 +1,4 @@
-"""Layers that compute the ReLU behind them: in a Sequential nothing may show but the time."""
+"""Layers that are computed together with what is behind them: nothing may show but the time."""
 
 import copy
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import trainkit as tk
-from trainkit import nn
+from trainkit import errors, models, nn, profiler
+from trainkit.nn import fusion
 
 LAYERS = [
     (lambda: nn.Conv1d(3, 5, 3, padding=1), (2, 3, 9)),
@@ -136,3 +137,105 @@ def test_half_precision():
     layer, x = nn.Conv2d(3, 4, 3).half(), tk.randn(2, 3, 8, 8).half()
     with tk.no_grad():
         np.testing.assert_array_equal(nn.Sequential(layer, nn.ReLU())(x).numpy(), layer(x).relu().numpy())
+
+
+NORMED = [
+    (lambda: [nn.Conv1d(3, 5, 3, padding="same"), nn.BatchNorm1d(5)], (2, 3, 9)),
+    (lambda: [nn.Conv2d(3, 5, 3, padding=1), nn.BatchNorm2d(5)], (2, 3, 9, 8)),
+    (lambda: [nn.Conv2d(3, 5, 4, padding="same", bias=False), nn.BatchNorm2d(5, affine=False)], (2, 3, 9, 8)),
+    (lambda: [nn.Conv2d(4, 8, 3, groups=4, padding=1, padding_mode="reflect"), nn.BatchNorm2d(8)], (2, 4, 9, 8)),
+    (lambda: [nn.Conv2d(16, 40, 3, stride=2), nn.BatchNorm2d(40, bias=False)], (2, 16, 20, 20)),
+    (lambda: [nn.Conv3d(2, 4, 2), nn.BatchNorm3d(4)], (1, 2, 4, 5, 4)),
+]
+
+
+def in_evaluation(make, dtype=tk.float32):
+    """A convolution and a batch norm whose numbers are none of the first ones."""
+    tk.manual_seed(0)
+    net = nn.Sequential(*make()).to(dtype)
+    with tk.no_grad():
+        for number in (*net.parameters(), net[1].running_mean, net[1].running_var):
+            number.add_(tk.rand(*number.shape).to(dtype))
+    return net.eval()
+
+
+def ops_of(net, *args):
+    """The ops of a call, and its result."""
+    with profiler.profile() as profile:
+        out = net(*args)
+    known = {"batch_norm", "relu", "batch_norm_relu"}
+    ops = [event.name for event in profile.events if event.name.startswith(("conv2d", "scale_")) or event.name in known]
+    return [name for name in ops if "grad" not in name and "." not in name], out
+
+
+@pytest.mark.parametrize(("make", "shape"), NORMED)
+@pytest.mark.parametrize("dtype", [tk.float16, tk.float32, tk.float64])
+@pytest.mark.parametrize("behind", [None, nn.ReLU, nn.ReLU6])
+def test_a_batch_norm_in_evaluation_gives_the_same_bits(make, shape, dtype, behind):
+    net, x, relu = in_evaluation(make, dtype), tk.randn(*shape).to(dtype), None if behind is None else behind()
+    with tk.no_grad():
+        apart = net[1](net[0](x))
+        apart = apart if relu is None else relu(apart)
+        found = [net(x) if relu is None else nn.Sequential(*net, relu)(x), fusion.together(x, *net, relu)]
+    for out in found:
+        assert out.shape == apart.shape
+        assert out.dtype == dtype
+        assert not out.requires_grad
+        assert out.numpy().tobytes() == apart.numpy().tobytes()
+
+
+def test_when_a_batch_norm_goes_along():
+    net, x = in_evaluation(NORMED[1][0]), tk.randn(*NORMED[1][1])
+    one, apart = ["conv2d_scale_shift"], ["conv2d", "scale_shift"]
+    rectified = nn.Sequential(*net, nn.ReLU())
+    with tk.inference_mode():
+        assert ops_of(net, x)[0] == ops_of(rectified, x)[0] == ops_of(fusion.together, x, *rectified)[0] == one
+    assert ops_of(net, x)[0] == ops_of(fusion.together, x, *net)[0] == apart
+    net.requires_grad_(False)
+    assert ops_of(net, x)[0] == one
+    assert ops_of(net, x.clone().requires_grad_())[0] == apart
+    net[1].train()
+    assert ops_of(fusion.together, x, *rectified)[0] == ["conv2d", "batch_norm", "relu"]
+    assert ops_of(rectified, x)[0] == ["conv2d", "batch_norm_relu"]
+
+
+@pytest.mark.parametrize("hooked", [0, 1, 2])
+def test_hooks_see_a_batch_norm(hooked):
+    net, x, seen = nn.Sequential(*in_evaluation(NORMED[1][0]), nn.ReLU()), tk.randn(*NORMED[1][1]), []
+    with tk.no_grad():
+        expected = net(x)
+        net[hooked].register_forward_hook(lambda module, args, out: seen.append(out.clone()))
+        for out in (net(x), fusion.together(x, *net)):
+            assert out.numpy().tobytes() == expected.numpy().tobytes()
+    assert len(seen) == 2
+    assert (seen[0].numpy() < 0).any() == (hooked < 2)
+
+
+def test_a_batch_norm_that_does_not_fit_says_so():
+    x = tk.randn(2, 3, 9, 8)
+    with tk.no_grad():
+        for conv, norm, given, error in (
+            (nn.Conv2d(3, 5, 3), nn.BatchNorm2d(4), x, errors.ShapeError),
+            (nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), x[0], errors.ArgumentError),
+            (nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5).double(), x, errors.DTypeError),
+            (nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), x.numpy(), TypeError),
+        ):
+            norm.eval()
+            with pytest.raises(error) as apart:
+                norm(conv(given))
+            with pytest.raises(error) as joined:
+                nn.Sequential(conv, norm)(given)
+            assert str(joined.value) == str(apart.value)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "mobilenet_v2"])
+def test_a_network_gives_the_same_bits(name):
+    tk.manual_seed(0)
+    net, x = getattr(models, name)(10), tk.randn(2, 3, 40, 40)
+    net(x)  # moves the statistics
+    net.eval()
+    recorded = net(x)
+    with tk.no_grad():
+        names, out = ops_of(net, x)
+    assert set(names) <= {"conv2d_scale_shift", "relu"}
+    assert out.numpy().tobytes() == recorded.detach().numpy().tobytes()
