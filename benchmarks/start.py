@@ -5,7 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from benchmarks.process import ROOT, MeasurementError, python
+from benchmarks.process import ENVIRONMENT, ROOT, MeasurementError, python
 from benchmarks.workloads import Workload
 
 __all__ = ["EPOCHS", "FIRST", "cold_run", "first_step", "whole_epoch"]
@@ -41,7 +41,7 @@ def cold_run() -> tuple[float, float, str]:
     """Return the seconds of the MNIST example's dry run with an empty cache, of the next, and what the first said."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        environment = {key: value for key, value in os.environ.items() if key != "TRAINKIT_QUIET"}
+        environment = {key: value for key, value in ENVIRONMENT.items() if key != "TRAINKIT_QUIET"}
         environment["TRAINKIT_CACHE"] = name
 
         def dry_run() -> tuple[float, str, str]:

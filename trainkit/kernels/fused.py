@@ -6,7 +6,7 @@ from each what numpy's binary interface fixes for every extension: after the hea
 shape, strides, base, dtype and flags.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -20,7 +20,7 @@ from trainkit.kernels.jit import Array, kernel, ready_kernel
 
 __all__ = ["CHUNK", "first", "launch", "past", "piece"]
 
-CHUNK = 1 << 14  # elements a task; a group of no more is updated on the calling thread
+CHUNK, SERIAL = 1 << 12, 1 << 14  # elements a task, and of a group that the calling thread updates by itself
 HEAD = object.__basicsize__ // 8  # in words of 8 bytes, as all that follows
 NDIM, SHAPE, DTYPE, FLAGS = HEAD + 1, HEAD + 2, HEAD + 5, HEAD + 6
 ITEMS = tuple.__basicsize__  # bytes: behind its head a tuple is a row of what it holds
@@ -29,7 +29,7 @@ REALS = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def launch(
-    parallel: Callable[..., None],
+    parallel: Any,
     rows: Sequence[Sequence[Array]],
     numbers: Sequence[float],
 ) -> None:
@@ -52,11 +52,13 @@ def launch(
         _launch_copies(parallel, rows, numbers)
         return
     values = np.array(numbers, real)
-    parallel(-(-int(ends[count]) // CHUNK), table, ends, values)
+    size = int(ends[count])
+    run = parallel if size > SERIAL else parallel.serial
+    run(-(-size // CHUNK), table, ends, values)
 
 
 def _launch_copies(
-    parallel: Callable[..., None],
+    parallel: Any,
     rows: Sequence[Sequence[Array]],
     numbers: Sequence[float],
 ) -> None:

@@ -22,6 +22,8 @@ CHUNK = 1 << 17  # multiply-adds of small matrices that one task takes
 SERIAL = 1 << 20  # multiply-adds below which handing out work costs more than it saves
 LEAST, WELL = 8, 32  # tasks that a product is cut into if only thin panels make it, and if enough rows do
 TALL = 16  # blocks of rows that pay for packing a panel once more
+PIECES, PIECE = 16, 1 << 18  # tasks for each thread at most, and multiply-adds that are worth one
+PANELS, DOTS, TURNED = range(3)
 TURNING = 8  # what it costs to pack a transposed column, in multiply-adds of a row with it
 SUMMING = 110  # what it costs to sum the lanes of a tile of dot products, in the same of its three rows
 ALIKE, FEW = 4096, 16  # bytes from line to line that drive each other out of the first cache, unless rows are few
@@ -31,13 +33,22 @@ _FRONT = np.zeros(1, np.int64)
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """The product (M, O) of x (M, K) and weight (O, K) transposed, plus bias (O,) or None."""
     (M, K), N = x.shape, weight.shape[0]
-    packed, dots = -(-M // ROWS) * ROWS + TURNING, -(-M // COLUMNS) * (COLUMNS + SUMMING / max(K, 1))
-    if packed < dots or (M > FEW and K * x.itemsize % ALIKE == 0):
+    way = _way(M, K, N, x.itemsize)
+    if way == PANELS:
         return _product(x, weight.T, bias)
-    if M == 1 or _places(N, M) * 5 > _places(M, N) * 4:
+    if way == DOTS:
         return dot_rows(x, weight, bias)
     turned, out = dot_rows(weight, x, None).T, empty((M, N), x.dtype)
     return np.add(turned, 0 if bias is None else bias, out)
+
+
+@functools.lru_cache(maxsize=256)
+def _way(M: int, K: int, N: int, itemsize: int) -> int:
+    """How a matrix is multiplied with a transposed one: by panels, by dot products, or by those of the turned ones."""
+    packed, dots = -(-M // ROWS) * ROWS + TURNING, -(-M // COLUMNS) * (COLUMNS + SUMMING / max(K, 1))
+    if packed < dots or (M > FEW and K * itemsize % ALIKE == 0):
+        return PANELS
+    return DOTS if M == 1 or _places(N, M) * 5 > _places(M, N) * 4 else TURNED
 
 
 def _places(rows: int, columns: int) -> int:
@@ -87,23 +98,33 @@ def _product(a: Array, b: Array, bias: Array | None) -> Array:
     else:
         left_starts = right_starts = _FRONT
     shift = np.empty(0, out.dtype) if bias is None else np.ascontiguousarray(bias)
-    vectors, blocks = -(-N * out.itemsize // VECTOR_BYTES), -(-M // ROWS)
     # how the work is cut changes no sum
-    serial = work <= SERIAL or get_num_threads() == 1
-    wide = COLUMNS if serial or M == 1 or vectors * items >= LEAST * COLUMNS else 1
-    panels, groups, chunk = -(-vectors // wide), 1, items
-    if not serial:
-        groups = max(min(blocks // TALL, WELL // (panels * items)), min(blocks, LEAST // (panels * items)), 1)
-        chunk = max(1, min(items // 16, CHUNK * items // work))
+    threads = 1 if work <= SERIAL else get_num_threads()
+    chunk, wide, panels, groups, tasks = _cut(M, K, N, items, out.itemsize, threads)
     arguments = (
-        *(chunk, wide, panels, groups, K, left, left_starts, row, depth),
+        *(tasks, chunk, wide, panels, groups, K, left, left_starts, row, depth),
         *(right, right_starts, line, column, shift, out.reshape(items, M, N)),
     )
-    if serial:
-        panels_serial(0, panels, *arguments)
+    if threads == 1:
+        panels_serial(0, *arguments)
     else:
-        panels_all(panels * groups * -(-items // chunk), 1, *arguments)
+        panels_all(*arguments)
     return out
+
+
+@functools.lru_cache(maxsize=256)
+def _cut(M: int, K: int, N: int, items: int, itemsize: int, threads: int) -> tuple[int, int, int, int, int]:
+    """How a product is shared out: matrices in a chunk, vectors in a panel's row, panels, groups of rows, and tasks."""
+    vectors, blocks = -(-N * itemsize // VECTOR_BYTES), -(-M // ROWS)
+    if threads == 1:
+        return items, COLUMNS, -(-vectors // COLUMNS), 1, 1
+    wide = COLUMNS if M == 1 or vectors * items >= LEAST * COLUMNS else 1
+    panels = -(-vectors // wide)
+    groups = max(min(blocks // TALL, WELL // (panels * items)), min(blocks, LEAST // (panels * items)), 1)
+    work = M * N * K * items
+    chunk = max(1, min(items // 16, CHUNK * items // work))
+    parts = panels * groups * -(-items // chunk)
+    return chunk, wide, panels, groups, min(parts, threads * max(1, min(PIECES, work // (threads * PIECE))))
 
 
 def _memory(x: Array) -> tuple[Array, list[int]]:

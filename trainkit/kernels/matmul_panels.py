@@ -31,10 +31,10 @@ UNPACKED = 32  # blocks of rows up to which copying a panel of rows first costs 
 
 @kernel
 def panels_serial(
-    task, count, chunk, wide, panels, groups, K, a, a_starts, a_row, a_depth,
+    task, tasks, chunk, wide, panels, groups, K, a, a_starts, a_row, a_depth,
     b, b_starts, b_depth, b_column, bias, out,
 ):  # fmt: skip
-    """Does `count` groups of rows of a panel of columns, each for every matrix of a chunk of the stack."""
+    """Does its share of the groups of rows of panels of columns, each for every matrix of a chunk of the stack."""
     items, M, N = out.shape
     lanes = VECTOR_BYTES // out.itemsize
     width = wide * lanes
@@ -47,12 +47,12 @@ def panels_serial(
     panel[:] = 0
     rest = np.zeros(space * ROWS, b.dtype)  # rows of the last, incomplete block
     found = np.empty(ROWS * lanes * COLUMNS, b.dtype)
-    for number in range(task * count, (task + 1) * count):
-        first, part = number // (panels * groups) * chunk, number % (panels * groups)
-        start = part // groups * width
+    parts = (items + chunk - 1) // chunk * groups * panels
+    for part in range(parts * task // tasks, parts * (task + 1) // tasks):
+        first, group, start = part // (groups * panels) * chunk, part // panels % groups, part % panels * width
         columns = min(width, N - start)
-        first_block = blocks * (part % groups) // groups
-        end_block = blocks * (part % groups + 1) // groups
+        first_block = blocks * group // groups
+        end_block = blocks * (group + 1) // groups
         if bias.size:
             copy(shift, 0, bias, start, columns)
         for item in range(first, min(first + chunk, items)):
@@ -69,7 +69,7 @@ def panels_serial(
                 )  # fmt: skip
 
 
-panels_all = parallel_kernel(panels_serial)
+panels_all = parallel_kernel(panels_serial, counted=True)
 
 
 @inner_kernel
