@@ -38,7 +38,7 @@ _ORDER = ("perceptron", "perceptron_sgd", "ignite_net", "batch_norm", "example",
 _FLOPS = (
     "GFLOP/s and their share of the peak, trainkit's first. The peak is that of one thread in float32, measured in the "
     "same run with multiply-adds on registers and the first-level cache alone. What is counted is 2 N F OH OW C kh kw, "
-    "as on paper: Winograd's way takes fewer products, so that it may exceed 100 %."
+    "C being the channels of a group, as on paper: Winograd's way takes fewer products, so that it may exceed 100 %."
 )
 
 SECTIONS = {

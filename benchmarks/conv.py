@@ -1,4 +1,4 @@
-"""Convolutions alone on the shapes of ResNet-18, and nets made of them: training steps and inference."""
+"""Convolutions alone on the shapes of ResNet-18 and MobileNetV2, and nets: training steps and inference."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["KERNELS", "NETS"]
 
 
 def convolution(
-    direction: str, x_shape: tuple[int, ...], filters: int, size: int, stride: int = 1
+    direction: str, x_shape: tuple[int, ...], filters: int, size: int, stride: int = 1, groups: int = 1
 ) -> Callable[[str], Callable[[], Any]]:
     """Return the maker of one convolution without bias, padded by half: "forward", or the gradient of "x" or "w"."""
 
@@ -19,10 +19,10 @@ def convolution(
         lib, _, _, functional = modules(library)
         rng = np.random.default_rng(0)
         x = lib.from_numpy(rng.standard_normal(x_shape, "float32"))
-        w = lib.from_numpy(rng.standard_normal((filters, x_shape[1], size, size), "float32"))
+        w = lib.from_numpy(rng.standard_normal((filters, x_shape[1] // groups, size, size), "float32"))
 
         def forward() -> Any:
-            return functional.conv2d(x, w, stride=stride, padding=size // 2)
+            return functional.conv2d(x, w, stride=stride, padding=size // 2, groups=groups)
 
         if direction == "forward":
             return forward
@@ -110,14 +110,18 @@ def resnet18(nn: Any, functional: Any) -> Any:
     )
 
 
-_SHAPES: dict[str, tuple[str, tuple[int, int, int, int], int, int, int]] = {
-    "stem": ("7x7, 3 to 64, stride 2, 224x224, batch 8", (8, 3, 224, 224), 64, 7, 2),
-    "64": ("3x3, 64 to 64, 56x56, batch 8", (8, 64, 56, 56), 64, 3, 1),
-    "64_128": ("3x3, 64 to 128, stride 2, 56x56, batch 8", (8, 64, 56, 56), 128, 3, 2),
-    "way": ("1x1, 64 to 128, stride 2, 56x56, batch 8", (8, 64, 56, 56), 128, 1, 2),
-    "128": ("3x3, 128 to 128, 28x28, batch 8", (8, 128, 28, 28), 128, 3, 1),
-    "256": ("3x3, 256 to 256, 14x14, batch 8", (8, 256, 14, 14), 256, 3, 1),
-    "512": ("3x3, 512 to 512, 7x7, batch 8", (8, 512, 7, 7), 512, 3, 1),
+_SHAPES: dict[str, tuple[str, tuple[int, int, int, int], int, int, int, int]] = {
+    "stem": ("7x7, 3 to 64, stride 2, 224x224, batch 8", (8, 3, 224, 224), 64, 7, 2, 1),
+    "64": ("3x3, 64 to 64, 56x56, batch 8", (8, 64, 56, 56), 64, 3, 1, 1),
+    "64_128": ("3x3, 64 to 128, stride 2, 56x56, batch 8", (8, 64, 56, 56), 128, 3, 2, 1),
+    "way": ("1x1, 64 to 128, stride 2, 56x56, batch 8", (8, 64, 56, 56), 128, 1, 2, 1),
+    "128": ("3x3, 128 to 128, 28x28, batch 8", (8, 128, 28, 28), 128, 3, 1, 1),
+    "256": ("3x3, 256 to 256, 14x14, batch 8", (8, 256, 14, 14), 256, 3, 1, 1),
+    "512": ("3x3, 512 to 512, 7x7, batch 8", (8, 512, 7, 7), 512, 3, 1, 1),
+    "deep_56": ("3x3, depthwise, 144 channels, stride 2, 56x56, batch 8", (8, 144, 56, 56), 144, 3, 2, 144),
+    "deep_28": ("3x3, depthwise, 192 channels, 28x28, batch 8", (8, 192, 28, 28), 192, 3, 1, 192),
+    "deep_14": ("3x3, depthwise, 384 channels, 14x14, batch 8", (8, 384, 14, 14), 384, 3, 1, 384),
+    "deep_7": ("3x3, depthwise, 960 channels, 7x7, batch 8", (8, 960, 7, 7), 960, 3, 1, 960),
 }
 _DIRECTIONS = {"forward": "forward", "x": "gradient of the input", "w": "gradient of the weight"}
 _SGD = {"lr": 0.01, "momentum": 0.9}
@@ -148,12 +152,12 @@ NETS = {
 
 def kernel(name: str, direction: str) -> Workload:
     """Return the row of a convolution alone; all three directions take as many products."""
-    title, (N, C, H, W), F, size, stride = _SHAPES[name]
+    title, (N, C, H, W), F, size, stride, groups = _SHAPES[name]
     rows, columns = ((length + 2 * (size // 2) - size) // stride + 1 for length in (H, W))
     return Workload(
         f"convolution {title}, {_DIRECTIONS[direction]}",
-        convolution(direction, (N, C, H, W), F, size, stride),
-        flops=2 * N * F * rows * columns * C * size * size,
+        convolution(direction, (N, C, H, W), F, size, stride, groups),
+        flops=2 * N * F * rows * columns * C // groups * size * size,
     )
 
 

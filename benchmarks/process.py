@@ -36,7 +36,12 @@ def python(*arguments: str, limit: float = 900, **options: str | dict[str, str])
     command = [sys.executable, *arguments]
     try:
         done = subprocess.run(  # type: ignore[call-overload]
-            command, **{"cwd": ROOT, "env": ENVIRONMENT, **options}, capture_output=True, text=True, timeout=limit, check=False
+            command,
+            **{"cwd": ROOT, "env": ENVIRONMENT, **options},
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise MeasurementError(f"not done after {limit:.0f} s") from error

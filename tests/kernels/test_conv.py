@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_twins import DTYPES, assert_close, conv2d_twin, draw, grad_input_twin, grad_weight_twin
+from kernel_twins import DTYPES, assert_close, check_convolution, conv2d_twin, draw, grad_input_twin
 
 from trainkit import kernels
 from trainkit.kernels import conv, conv_tiles, conv_weight, conv_weight_pixels
@@ -11,35 +11,11 @@ from trainkit.kernels.simd import COLUMNS
 
 @pytest.fixture(scope="module", autouse=True)
 def tap_by_tap():
-    """Winograd's tiles have tests of their own."""
+    """Winograd's tiles and rows under masks have tests of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "_kind", lambda *args: ())
+        patch.setattr(conv, "wants_rows", lambda *args: False)
         yield
-
-
-def check(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation=(1, 1), groups=1):
-    """C and F are those of one group."""
-    x, weight = draw(dtype, N, C * groups, H, W), draw(dtype, F * groups, C, *kernel_size)
-    bias = draw(dtype, F * groups)
-    wide = [array.astype(np.float64) for array in (x, weight, bias)]
-    how = stride, padding, dilation, groups
-    scale = (C * kernel_size[0] * kernel_size[1]) ** 0.5
-    out = kernels.conv2d(x, weight, bias, *how)
-    assert out.dtype == dtype
-    assert_close(out, conv2d_twin(*wide, *how), scale)
-    assert_close(kernels.conv2d(x, weight, None, *how), conv2d_twin(*wide[:2], None, *how), scale)
-
-    grad = draw(dtype, *out.shape)
-    found = kernels.conv2d_grad_input(grad, weight, x.shape, *how)
-    assert found.dtype == dtype
-    assert_close(found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, *how), F * scale)
-
-    found = kernels.conv2d_grad_weight(grad, x, weight.shape, *how)
-    assert found.dtype == dtype
-    expected = grad_weight_twin(grad.astype(np.float64), wide[0], weight.shape, *how)
-    assert_close(found, expected, max(1, grad.size // weight.shape[0]) ** 0.5)
-    terms = max(1, grad.size // weight.shape[0]) ** 0.5
-    assert_close(kernels.channel_sum(grad), grad.astype(np.float64).sum((0, 2, 3)), terms)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -66,7 +42,7 @@ def check(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation=(1, 1), g
     ],
 )
 def test_conv2d_and_both_gradients(dtype, N, C, H, W, F, kernel_size, stride, padding):
-    check(dtype, N, C, H, W, F, kernel_size, stride, padding)
+    check_convolution(dtype, N, C, H, W, F, kernel_size, stride, padding)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -90,28 +66,28 @@ def test_conv2d_and_both_gradients(dtype, N, C, H, W, F, kernel_size, stride, pa
     ],
 )
 def test_dilation_and_groups(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation, groups):
-    check(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation, groups)
+    check_convolution(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation, groups)
 
 
 @pytest.mark.parametrize("width", [7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 50, 97, 127, 128, 129, 177])
 def test_widths_around_every_tile(width):
     for dtype in DTYPES:
-        check(dtype, 1, 2, 3, width, 3, (3, 3), (1, 1), (1, 1))
-        check(dtype, 1, 2, 3, width, 9, (3, 3), (1, 1), (1, 1))
-        check(dtype, 1, 40, 2, width, 40, (2, 3), (1, 1), (1, 1))
+        check_convolution(dtype, 1, 2, 3, width, 3, (3, 3), (1, 1), (1, 1))
+        check_convolution(dtype, 1, 2, 3, width, 9, (3, 3), (1, 1), (1, 1))
+        check_convolution(dtype, 1, 40, 2, width, 40, (2, 3), (1, 1), (1, 1))
 
 
 @pytest.mark.parametrize("filters", [1, 3, 4, 5, 7, 8, 9, 16, 17, 47, 48, 49, 64, 65, 81])
 def test_filters_around_every_tile(filters):
     for dtype in DTYPES:
-        check(dtype, 2, filters, 6, 6, filters, (2, 2), (1, 1), (0, 0))
+        check_convolution(dtype, 2, filters, 6, 6, filters, (2, 2), (1, 1), (0, 0))
 
 
 @pytest.mark.parametrize("filters", [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 20, 25])
 def test_few_channels_to_filters_around_every_tile(filters):
     for dtype in DTYPES:
-        check(dtype, 3, 1, 11, 12, filters, (5, 5), (1, 1), (0, 0))
-        check(dtype, 2, 3, 9, 9, filters, (3, 3), (2, 2), (1, 1))
+        check_convolution(dtype, 3, 1, 11, 12, filters, (5, 5), (1, 1), (0, 0))
+        check_convolution(dtype, 2, 3, 9, 9, filters, (3, 3), (2, 2), (1, 1))
 
 
 @pytest.fixture
@@ -133,10 +109,10 @@ def small_blocks(monkeypatch):
 def test_blocks_of_few_pixels(small_blocks, channels):
     for dtype in DTYPES:
         for width in (5, 16, 33):
-            check(dtype, 2, channels, 17, width, 10, (3, 3), (1, 1), (1, 1))
-        check(dtype, 7, channels, 9, 9, 8, (3, 2), (2, 3), (1, 0), (2, 1))
-        check(dtype, 2, channels, 23, 21, 6, (5, 3), (3, 2), (2, 1), (1, 2), 2)
-        check(dtype, 5, channels, 6, 7, 13, (2, 2), (1, 1), (0, 0))
+            check_convolution(dtype, 2, channels, 17, width, 10, (3, 3), (1, 1), (1, 1))
+        check_convolution(dtype, 7, channels, 9, 9, 8, (3, 2), (2, 3), (1, 0), (2, 1))
+        check_convolution(dtype, 2, channels, 23, 21, 6, (5, 3), (3, 2), (2, 1), (1, 2), 2)
+        check_convolution(dtype, 5, channels, 6, 7, 13, (2, 2), (1, 1), (0, 0))
 
 
 @settings(max_examples=60, deadline=None)
@@ -151,7 +127,7 @@ def test_any_shape(data):
     )
     N, groups = (data.draw(st.integers(1, 5)) for _ in range(2))
     C, F = (data.draw(st.sampled_from([1, 2, 3, 5, 6, 9, 10, 16, 32, 50])) for _ in range(2))
-    check(np.float32, N, C, H, W, F, kernel_size, stride, padding, dilation, groups)
+    check_convolution(np.float32, N, C, H, W, F, kernel_size, stride, padding, dilation, groups)
 
 
 def test_arrays_that_are_not_contiguous():
@@ -202,28 +178,18 @@ def test_the_same_bits_on_any_number_of_threads(C, H, F, groups):
         assert a.tobytes() == b.tobytes() == c.tobytes()
 
 
-@pytest.fixture
-def planned_anew():
-    """Plans are kept; those that a test has changed are not for the tests behind it."""
-    conv._forward.cache_clear(), conv._phase_ways.cache_clear()
-    yield
-    conv._forward.cache_clear(), conv._phase_ways.cache_clear()
-
-
 @pytest.mark.parametrize("way", ["runs", "panels", "pixels"])
-@pytest.mark.usefixtures("planned_anew")
 def test_every_way_gives_the_same(monkeypatch, way):
     """The planner chooses by cost; each way is right for any shape that it may be given."""
     panels, pixels = way == "panels", way == "pixels"
     monkeypatch.setattr(conv_tiles, "_wants_panels", lambda *args: panels)
     monkeypatch.setattr(conv, "wants_pixels", lambda *args: pixels)
-    check(np.float32, 3, 5, 9, 30, 17, (3, 2), (1, 1), (1, 1))
-    check(np.float32, 2, 17, 11, 8, 40, (3, 3), (2, 3), (2, 1), (2, 3), 2)
-    check(np.float64, 2, 35, 5, 5, 16, (1, 1), (1, 1), (0, 0))
-    check(np.float32, 1, 130, 3, 50, 9, (2, 2), (1, 1), (0, 0))
+    check_convolution(np.float32, 3, 5, 9, 30, 17, (3, 2), (1, 1), (1, 1))
+    check_convolution(np.float32, 2, 17, 11, 8, 40, (3, 3), (2, 3), (2, 1), (2, 3), 2)
+    check_convolution(np.float64, 2, 35, 5, 5, 16, (1, 1), (1, 1), (0, 0))
+    check_convolution(np.float32, 1, 130, 3, 50, 9, (2, 2), (1, 1), (0, 0))
 
 
-@pytest.mark.usefixtures("planned_anew")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("filters", "groups"), [(20, 1), (13, 1), (18, 2), (3, 1)])
 def test_a_weight_that_is_read_where_it_lies_gives_the_bits_of_a_packed_one(monkeypatch, dtype, filters, groups):
@@ -275,7 +241,7 @@ def test_vectors_cover_each_pixel_and_what_is_too_much_is_overwritten(columns, l
 )
 def test_runs_of_few_filters(N, C, H, W, F, kernel_size, padding):
     for dtype in DTYPES:
-        check(dtype, N, C, H, W, F, kernel_size, (1, 1), padding)
+        check_convolution(dtype, N, C, H, W, F, kernel_size, (1, 1), padding)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainkit.kernels.conv_filters import Filters
+from trainkit.kernels.conv_rows import Rows, correlate_rows, rows_of, wants_rows
 from trainkit.kernels.conv_tiles import Way, plan_convolution
 from trainkit.kernels.conv_weight import correlate, wants_pixels
 from trainkit.kernels.conv_weight_pixels import correlate_pixels
@@ -64,7 +65,7 @@ class _Forward(NamedTuple):
 
     shape: tuple[int, ...]
     filters: Filters
-    way: Way | None
+    way: Way | Rows | None
     kind: tuple[int, ...] = ()
 
 
@@ -89,6 +90,9 @@ def _forward(
     kind = _kind(itemsize, (kh, kw), stride, dilation, groups)
     if kind and wants_tiles(N, C, F, (rows, columns), kind):
         return _Forward(shape, filters, None, kind)
+    if wants_rows(C, count, columns, (kh, kw), stride):
+        how = (H, W), (rows, columns), (kh, kw), stride, padding, dilation, itemsize
+        return _Forward(shape, filters, rows_of(N * groups, groups, count, *how))
     plan = layout(C, (H, W), (kh, kw), stride, dilation, padding, Target((rows, columns)))
     return _Forward(shape, filters, plan_convolution(N * groups, groups, count, C, filters, plan, itemsize))
 
@@ -153,13 +157,16 @@ def _phase_ways(
     padding: Pair,
     dilation: Pair,
     groups: int,
-) -> tuple[list[Way], bool]:
+) -> tuple[list[Way | Rows], bool]:
     """The convolution of each phase, and whether they write all pixels."""
     F, C, kh, kw = weight_shape
     filters, area = F // groups, kh * kw
+    if filters == 1 and wants_rows(C, 1, size[1], (kh, kw), stride):
+        how = (grad_shape[2], grad_shape[3]), size, (kh, kw), stride, padding, dilation, itemsize
+        return [rows_of(grad_shape[0] * groups, groups, 1, *how, back=True)], True
     row_phases = _phases(size[0], kh, stride[0], padding[0], dilation[0])
     column_phases = _phases(size[1], kw, stride[1], padding[1], dilation[1])
-    ways: list[Way] = []
+    ways: list[Way | Rows] = []
     for i, i_step, i_taps, rows, y, top, i_dilation in row_phases:
         for j, j_step, j_taps, columns, x, left, j_dilation in column_phases:
             if rows <= 0 or columns <= 0:
@@ -211,16 +218,18 @@ def conv2d_grad_weight(
     same to the last bit on any number of threads.
     """
     grad, x = np.ascontiguousarray(grad), np.ascontiguousarray(x)
-    F, C, *kernel_size = weight_shape
+    F, C, kh, kw = weight_shape
+    taps = kh, kw
     if not grad.size:
         return np.zeros(weight_shape, grad.dtype)
-    kind = _kind(x.itemsize, (kernel_size[0], kernel_size[1]), stride, dilation, groups)
+    kind = _kind(x.itemsize, taps, stride, dilation, groups)
     if kind and wants_tile_sums(len(x), C, F, (grad.shape[2], grad.shape[3]), kind):
         return correlate_tiles(grad, x, padding, kind).reshape(weight_shape)
     upstream, images = _grouped(grad, groups), _grouped(x, groups)
-    how = (kernel_size[0], kernel_size[1]), stride, padding, dilation
-    way = correlate_pixels if wants_pixels(F // groups, C, math.prod(kernel_size)) else correlate
-    return way(upstream, images, groups, *how).reshape(weight_shape)
+    way = correlate_pixels if wants_pixels(F // groups, C, kh * kw) else correlate
+    if wants_rows(C, F // groups, grad.shape[3], taps, stride):
+        way = correlate_rows
+    return way(upstream, images, groups, taps, stride, padding, dilation).reshape(weight_shape)
 
 
 def channel_sum(grad: Array) -> Array:

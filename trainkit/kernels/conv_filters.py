@@ -6,10 +6,11 @@ import numpy as np
 
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.parallel import parallel_kernel
-from trainkit.kernels.simd import VECTOR_BYTES, copy_strided, turn
+from trainkit.kernels.simd import ROWS, VECTOR_BYTES, copy_strided, turn
 
-__all__ = ["Filters", "Packing", "pack_filters", "packing"]
+__all__ = ["FEW", "Filters", "Packing", "pack_filters", "packing"]
 
+FEW = ROWS // 2  # filters in a group up to which one at a time is quicker
 PARALLEL = 1 << 15  # elements from which a copy is worth handing out
 
 

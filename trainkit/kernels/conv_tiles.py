@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainkit.kernels.conv_filters import Filters, Packing, pack_filters, packing
+from trainkit.kernels.conv_filters import FEW, Filters, Packing, pack_filters, packing
 from trainkit.kernels.conv_panels import Panels, panels_of
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.parallel import parallel_kernel
@@ -32,7 +32,6 @@ from trainkit.kernels.simd_pieces import clamp, outer_pieces, scaled, store_piec
 
 __all__ = ["Tiles", "Way", "plan_convolution"]
 
-FEW = ROWS // 2  # filters in a group up to which one at a time is quicker
 PANEL = COLUMNS * VECTOR_BYTES // 4  # pixels of a panel
 TASKS = 32  # that a launch should have, if it can
 LARGE = 1 << 21  # elements of an image's planes from which reading them for each filter takes too long

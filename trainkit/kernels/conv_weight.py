@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trainkit.kernels.conv_filters import FEW
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.parallel import parallel_kernel
@@ -36,7 +37,6 @@ MOST, TOGETHER = 6400, 704  # pixels of a block, at most, and of several images 
 MOST_CHUNKS = 16  # of partial sums: fixed, so that they are added in the same order on any machine
 MOST_PARTIAL = 1 << 20  # elements of all partial sums
 SUMMING = 3200  # pixels that a chunk has at least: that many take twenty times as long as to sum the lanes
-FEW = ROWS // 2  # filters in a group up to which one at a time is quicker
 TASKS, MOST_TASKS = 8, 32  # that a launch should have, if it can
 SERIAL = 1 << 20  # multiply-adds below which handing out work costs more than it saves
 MOST_SUMS = 1 << 18  # elements of the sums of a part, lanes apart

@@ -16,6 +16,7 @@ import numpy as np
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.parallel import parallel_kernel
 from trainkit.kernels.simd import COLUMNS, VECTOR_BYTES, clear, copy, copy_strided
+from trainkit.kernels.simd_masked import MASKS, copy_few_halved
 from trainkit.kernels.simd_pieces import copy_halved
 
 __all__ = [
@@ -144,17 +145,19 @@ def fill_planes(pixels, shape, image, images, buffer, start, geometry):
     for _ in range(images * channels):
         for phase in range(phases):
             fill = 16 + 4 * phase
-            to, at = start + geometry[fill], source + geometry[fill + 1]
+            to, at, count = start + geometry[fill], source + geometry[fill + 1], geometry[fill + 3]
             for _ in range(geometry[fill + 2]):
                 if column_step == 1:
-                    copy(buffer, to, pixels, at, geometry[fill + 3])
+                    copy(buffer, to, pixels, at, count)
+                elif MASKS and column_step == 2 and count <= lanes:
+                    copy_few_halved(buffer, to, pixels, at, count)
                 else:
                     done = 0
                     if column_step == 2:
-                        while done + lanes < geometry[fill + 3]:
+                        while done + lanes < count:
                             copy_halved(buffer, to + done, pixels, at + 2 * done)
                             done += lanes
-                    rest = geometry[fill + 3] - done
+                    rest = count - done
                     copy_strided(buffer, to + done, 1, pixels, at + column_step * done, column_step, rest)
                 at += line
                 to += width

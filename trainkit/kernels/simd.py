@@ -54,12 +54,12 @@ FUSE = ("contract", "nsz")  # a multiply and an add may become one instruction; 
 
 
 class Tile(types.Type):
-    """The numba type of rows x columns vectors of a dtype."""
+    """The numba type of rows x columns vectors of a dtype; the vectors are whole ones, or halved so many times."""
 
-    def __init__(self, dtype: types.Float, columns: int, rows: int = ROWS) -> None:
+    def __init__(self, dtype: types.Float, columns: int, rows: int = ROWS, halved: int = 0) -> None:
         self.dtype, self.columns, self.rows = dtype, columns, rows
-        self.lanes = VECTOR_BYTES * 8 // dtype.bitwidth
-        super().__init__(name=f"Tile({dtype}, {columns}, {rows})")
+        self.lanes = VECTOR_BYTES * 8 // dtype.bitwidth >> halved
+        super().__init__(name=f"Tile({dtype}, {columns}, {rows}, {self.lanes})")
 
 
 @register_model(Tile)
@@ -80,14 +80,14 @@ class Memory:
     def at(self, index):
         return self.builder.gep(self.data, [index])
 
-    def _pointer(self, index, type):
+    def pointer(self, index, type):
         return self.builder.bitcast(self.at(index), type.as_pointer())
 
     def load(self, index, type=None):
-        return self.builder.load(self._pointer(index, type or self.element), align=self.bytes)
+        return self.builder.load(self.pointer(index, type or self.element), align=self.bytes)
 
     def store(self, index, value):
-        self.builder.store(value, self._pointer(index, value.type), align=self.bytes)
+        self.builder.store(value, self.pointer(index, value.type), align=self.bytes)
 
 
 def plus(builder, index, number):

@@ -116,8 +116,12 @@ def _convolutions(real: Any) -> None:
         ((2, 64, 32, 32), (64, 64, 3, 3), {"padding": 2, "dilation": 2}),
         ((2, 64, 32, 32), (64, 64, 3, 3), {"padding": 1, "stride": 2}),
         *(((images, 5, 12, 12), (filters, 5, 5, 5), {}) for filters in range(3, 9) for images in (2, 20)),
-        ((2, 8, 12, 12), (8, 1, 3, 3), {"groups": 8, "padding": 1}),
-        ((2, 8, 12, 12), (8, 1, 5, 5), {"groups": 8, "padding": 2, "stride": 2}),
+        *(
+            ((2, 8, size, size), (8, 1, taps, taps), {"groups": 8, "padding": taps // 2, "stride": stride})
+            for size in (8, 24, 70)
+            for taps in (3, 5)
+            for stride in (1, 2)
+        ),
         ((2, 4, 14, 14), (6, 4, 3, 3), {"dilation": 2}),
     )
     for shape, weight, how in cases:
