@@ -6,6 +6,7 @@ from kernel_twins import DTYPES, assert_close, check_convolution, conv2d_twin, d
 
 from trainkit import kernels
 from trainkit.kernels import conv, conv_tiles, conv_weight, conv_weight_pixels
+from trainkit.kernels.conv_filters import FEW
 from trainkit.kernels.simd import COLUMNS
 
 
@@ -202,7 +203,7 @@ def test_a_weight_that_is_read_where_it_lies_gives_the_bits_of_a_packed_one(monk
     monkeypatch.setattr(conv_tiles, "SMALL", 0)
     conv._forward.cache_clear()
     packed = kernels.conv2d(x, weight, None, *how)
-    assert (conv._forward(x.shape, weight.shape, x.itemsize, *how).way.packing is None) == (filters // groups <= 4)
+    assert (conv._forward(x.shape, weight.shape, x.itemsize, *how).way.packing is None) == (filters // groups <= FEW)
     assert lying.tobytes() == packed.tobytes()
 
 
