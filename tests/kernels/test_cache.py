@@ -69,12 +69,16 @@ def damaged(folder, ending, change):
         file.write_bytes(change(bytearray(file.read_bytes())))
 
 
-@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
-def test_damaged_files_are_compiled_again(tmp_path, ending):
-    """One bit in the middle, as a disk that fails leaves it: machine code that runs all the same, and computes else."""
+@pytest.mark.parametrize(("ending", "count"), [(".nbi", 16), (".nbc", 1)])
+def test_damaged_files_are_compiled_again(tmp_path, ending, count):
+    """One bit in the middle, as a disk that fails leaves it: machine code that runs all the same, and computes else.
+
+    In an index a single bit may be one that says nothing.
+    """
 
     def flip(content):
-        content[len(content) // 2] ^= 1
+        middle = len(content) // 2
+        content[middle : middle + count] = bytes(byte ^ 1 for byte in content[middle : middle + count])
         return content
 
     (folder, _), _ = end(start(tmp_path))
