@@ -56,13 +56,17 @@ def grad_weight_twin(grad, x, shape, stride, padding, dilation=(1, 1), groups=1)
     return np.einsum("ngchwij,ngfhw->gfcij", views, grouped(grad, groups)).reshape(shape)
 
 
-def check_convolution(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation=(1, 1), groups=1):
-    """Compare a convolution and its gradients with their twins; C and F are those of one group."""
+def check_convolution(dtype, N, C, H, W, F, kernel_size, stride, padding, dilation=(1, 1), groups=1, roundings=(1, 1)):
+    """Compare a convolution and its gradients with their twins; C and F are those of one group.
+
+    `roundings` says how many there are for one of a plain sum: of pixels, and of the gradient of the weight.
+    """
     x, weight = draw(dtype, N, C * groups, H, W), draw(dtype, F * groups, C, *kernel_size)
     bias = draw(dtype, F * groups)
     wide = [array.astype(np.float64) for array in (x, weight, bias)]
     how = stride, padding, dilation, groups
-    scale = (C * kernel_size[0] * kernel_size[1]) ** 0.5
+    area = kernel_size[0] * kernel_size[1]
+    scale = roundings[0] * (C * area) ** 0.5
     out = kernels.conv2d(x, weight, bias, *how)
     assert out.dtype == dtype
     assert_close(out, conv2d_twin(*wide, *how), scale)
@@ -71,11 +75,13 @@ def check_convolution(dtype, N, C, H, W, F, kernel_size, stride, padding, dilati
     grad = draw(dtype, *out.shape)
     found = kernels.conv2d_grad_input(grad, weight, x.shape, *how)
     assert found.dtype == dtype
-    assert_close(found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, *how), F * scale)
+    assert_close(
+        found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, *how), roundings[0] * (F * area) ** 0.5
+    )
 
     found = kernels.conv2d_grad_weight(grad, x, weight.shape, *how)
     assert found.dtype == dtype
     expected = grad_weight_twin(grad.astype(np.float64), wide[0], weight.shape, *how)
-    assert_close(found, expected, max(1, grad.size // weight.shape[0]) ** 0.5)
     terms = max(1, grad.size // weight.shape[0]) ** 0.5
+    assert_close(found, expected, roundings[1] * terms)
     assert_close(kernels.channel_sum(grad), grad.astype(np.float64).sum((0, 2, 3)), terms)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_twins import DTYPES, assert_close, conv2d_twin, draw, grad_input_twin, grad_weight_twin
+from kernel_twins import DTYPES, assert_close, check_convolution, conv2d_twin, draw, grad_input_twin, grad_weight_twin
 
 from trainkit import kernels
 from trainkit.kernels import conv
@@ -25,24 +25,8 @@ def tiles_everywhere():
 
 
 def check(dtype, N, C, H, W, F, padding, stride=ONE):
-    x, weight, bias = draw(dtype, N, C, H, W), draw(dtype, F, C, 3, 3), draw(dtype, F)
-    wide = [array.astype(np.float64) for array in (x, weight, bias)]
-    how = stride, padding
-    scale = 2 * (C * 9) ** 0.5  # a roundoff is some 1.6 times that of adding tap by tap
-    out = kernels.conv2d(x, weight, bias, *how)
-    assert out.dtype == dtype
-    assert_close(out, conv2d_twin(*wide, *how), scale)
-    assert_close(kernels.conv2d(x, weight, None, *how), conv2d_twin(*wide[:2], None, *how), scale)
-
-    grad = draw(dtype, *out.shape)
-    found = kernels.conv2d_grad_input(grad, weight, x.shape, *how)
-    assert found.dtype == dtype
-    assert_close(found, grad_input_twin(grad.astype(np.float64), wide[1], x.shape, *how), 2 * (F * 9) ** 0.5)
-
-    found = kernels.conv2d_grad_weight(grad, x, weight.shape, *how)
-    assert found.dtype == dtype
-    expected = grad_weight_twin(grad.astype(np.float64), wide[0], weight.shape, *how)
-    assert_close(found, expected, 4 * max(1, grad.size // F) ** 0.5)
+    """A roundoff is some 1.6 times that of adding tap by tap."""
+    check_convolution(dtype, N, C, H, W, F, (3, 3), stride, padding, roundings=(2, 4))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
