@@ -8,6 +8,7 @@ from numba.core import config
 
 from trainkit.errors import ArgumentError
 from trainkit.kernels.cache import KernelCache
+from trainkit.kernels.cpus import cpu_quota
 from trainkit.kernels.jit import compiled, enter, has_code
 from trainkit.kernels.numba_threads import NumbaThreads
 from trainkit.kernels.tasks import OWN, in_tasks, place
@@ -92,7 +93,8 @@ def get_num_threads() -> int:
 def set_num_threads(count: int) -> None:
     """Sets the number of threads for all kernels, in every Python thread; at most the CPUs of this process.
 
-    The environment variable `TRAINKIT_NUM_THREADS` sets it from outside. Results do not depend on it.
+    The environment variable `TRAINKIT_NUM_THREADS` sets it from outside; else there are as many as CPUs, or as a
+    container's quota allows. Results do not depend on it.
     """
     global _num_threads
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
@@ -100,11 +102,11 @@ def set_num_threads(count: int) -> None:
     _num_threads = min(count, team.most)
 
 
-def _threads_from_environment() -> int:
-    text = os.environ.get("TRAINKIT_NUM_THREADS", "")
-    return min(int(text), team.most) if text.isdecimal() and int(text) > 0 else team.most
+def _threads(asked: str, quota: int | None, most: int) -> int:
+    """The number to begin with: what is asked for, or as many as may run at once."""
+    return min(int(asked) if asked.isdecimal() and int(asked) else quota or most, most)
 
 
 settings: Any = config
 team = Workers(int(settings.NUMBA_NUM_THREADS)) if OWN else NumbaThreads()
-_num_threads = _threads_from_environment()
+_num_threads = _threads(os.environ.get("TRAINKIT_NUM_THREADS", ""), cpu_quota(), team.most)
