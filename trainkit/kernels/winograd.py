@@ -17,7 +17,7 @@ import numpy as np
 from trainkit.kernels.conv_filters import Filters
 from trainkit.kernels.jit import Array, exact_inner_kernel, inner_kernel
 from trainkit.kernels.memory import empty
-from trainkit.kernels.parallel import parallel_kernel
+from trainkit.kernels.parallel import get_num_threads, parallel_kernel
 from trainkit.kernels.planes import aligned_empty
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, outer, store, zero_tile
 from trainkit.kernels.winograd_transforms import (
@@ -40,7 +40,8 @@ SIDES = {PLAIN: (6, 4, 6, 4), STRIDED: (9, 8, 9, 4), SPACED: (9, 4, 5, 8)}
 CACHED = 1 << 18  # elements of the transformed tiles of a block: they stay in the second-level cache
 LEAST, MOST = 16, 256  # tiles of a block
 TASKS = 32  # that a launch should have, if it can
-PARTS, PART = 8, 96  # into which filters are cut where there are few blocks, and the filters of one
+SHARES, PART = 8, 96  # that blocks and parts of the filters should be, and the filters of one part
+PARTS = 2  # for each thread, into which filters are cut where there are few blocks: that changes no sum
 LARGE = 1 << 22  # elements of transformed filters that are not kept, where few blocks need them
 LAUNCH = 30_000  # cycles that a launch takes
 CARRY, TURN = 280, 200  # cycles to carry and transform a tile's vector, and to transform a vector of filters
@@ -87,7 +88,7 @@ def plan_tiles(
     tile_rows, tile_columns = -(-(target[0] + before[0]) // give), -(-(target[1] + before[1]) // give)
     tiles = tile_rows * tile_columns
     most = min(MOST, max(3 * least if kind == PLAIN else least, CACHED // (side**2 * (channels + filters))))
-    most = max(LEAST, min(most, images * tiles * (1 + filters // PART) // PARTS))
+    most = max(LEAST, min(most, images * tiles * (1 + filters // PART) // SHARES))
     parts, together = 1, 1
     if tiles > most:
         parts = -(-tile_rows // max(1, most // tile_columns))
@@ -148,7 +149,7 @@ def convolve_tiles(
     panels = -(-vectors // COLUMNS)
     step = vectors * lanes * channels + lanes
     splits = min(channels, -(-TASKS // panels))
-    parts = min(panels, -(-PARTS // plan.blocks))
+    parts = min(panels, -(-PARTS * get_num_threads() // plan.blocks))
     tasks = min(plan.blocks, TASKS)
     steps = [filters.start, *filters.steps[1:3], filters.steps[4] < 0]
     shape = np.array([count, channels, panels, splits, step, *steps, tasks, parts])

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
-from trainkit.kernels.parallel import parallel_kernel
+from trainkit.kernels.parallel import get_num_threads, parallel_kernel
 from trainkit.kernels.planes import zeros
 from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES, clear, copy, loaded, outer, store, zero_tile
 from trainkit.kernels.winograd import (
@@ -34,7 +34,7 @@ Pair = tuple[int, int]
 MOST_SUMS = 1_300_000  # elements of the transformed gradient of a part: of a size that the third-level cache holds
 MOST_PARTIAL = 1 << 21  # elements of all partial sums
 MOST_CHUNKS = 16  # of partial sums: fixed, so that they are added in the same order on any machine
-TASKS = 8  # that a launch should have, if it can
+TASKS = 4  # that a thread should have, if it can
 ADDED = 64  # tiles of a block where filters move by two pixels: their sums are read and written anew for each
 PART = 32  # filters of a part, at least
 
@@ -65,7 +65,8 @@ def correlate_tiles(grad: Array, x: Array, padding: Pair, kind: tuple[int, ...] 
     pitch = (-(-channels // lanes) | 1) * lanes
     parts = -(-units // max(1, MOST_SUMS // (PRODUCTS * pitch * unit)))
     chunks = max(1, min(plan.blocks, -(-MOST_CHUNKS // parts), MOST_PARTIAL // (filters * channels * 9)))
-    parts = max(parts, min(-(-filters // PART), -(-TASKS // chunks)))
+    # into how many parts the filters are cut changes no sum
+    parts = max(parts, min(-(-filters // PART), -(-TASKS * get_num_threads() // chunks)))
     partial = empty((chunks, filters, channels * 9), x.dtype)
     shape = np.array([filters, channels, chunks, parts, unit])
     sums = partial.reshape(-1)
