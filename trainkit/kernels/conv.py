@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainkit.kernels.conv_filters import Filters
-from trainkit.kernels.conv_rows import Rows, correlate_rows, rows_of, wants_rows
+from trainkit.kernels.conv_rows import correlate_rows, rows_of, wants_rows
 from trainkit.kernels.conv_tiles import Way, plan_convolution
 from trainkit.kernels.conv_weight import correlate, wants_pixels
 from trainkit.kernels.conv_weight_pixels import correlate_pixels
@@ -65,7 +65,7 @@ class _Forward(NamedTuple):
 
     shape: tuple[int, ...]
     filters: Filters
-    way: Way | Rows | None
+    way: Way | None
     kind: tuple[int, ...] = ()
 
 
@@ -157,7 +157,7 @@ def _phase_ways(
     padding: Pair,
     dilation: Pair,
     groups: int,
-) -> tuple[list[Way | Rows], bool]:
+) -> tuple[list[Way], bool]:
     """The convolution of each phase, and whether they write all pixels."""
     F, C, kh, kw = weight_shape
     filters, area = F // groups, kh * kw
@@ -166,7 +166,7 @@ def _phase_ways(
         return [rows_of(grad_shape[0] * groups, groups, 1, *how, back=True)], True
     row_phases = _phases(size[0], kh, stride[0], padding[0], dilation[0])
     column_phases = _phases(size[1], kw, stride[1], padding[1], dilation[1])
-    ways: list[Way | Rows] = []
+    ways: list[Way] = []
     for i, i_step, i_taps, rows, y, top, i_dilation in row_phases:
         for j, j_step, j_taps, columns, x, left, j_dilation in column_phases:
             if rows <= 0 or columns <= 0:

@@ -5,11 +5,12 @@ take longer to be copied than to be multiplied.
 """
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from trainkit.kernels.conv_filters import FEW
+from trainkit.kernels.conv_tiles import Tiles
 from trainkit.kernels.jit import Array, inner_kernel
 from trainkit.kernels.memory import empty
 from trainkit.kernels.parallel import parallel_kernel
@@ -17,7 +18,7 @@ from trainkit.kernels.simd import VECTOR_BYTES, begin, sums
 from trainkit.kernels.simd_masked import MASKS, add_taps, correlate_taps, numbers, short_row, store_few
 from trainkit.kernels.simd_pieces import clamp, scaled
 
-__all__ = ["Rows", "correlate_rows", "rows_of", "wants_rows"]
+__all__ = ["correlate_rows", "rows_of", "wants_rows"]
 
 Pair = tuple[int, int]
 PIXELS = 1 << 13  # that a task computes
@@ -45,25 +46,6 @@ class _Geometry(NamedTuple):
     halved: tuple[int, ...]
 
 
-class Rows(NamedTuple):
-    """A convolution row by row.
-
-    Attributes:
-        tasks: their number.
-        alone: whether the calling thread does them.
-        rest: what the kernel is told besides the arrays.
-    """
-
-    tasks: int
-    alone: bool
-    rest: tuple[Any, ...]
-
-    def __call__(self, x: Array, weight: Array, bias: Array, out: Array, relu: bool) -> None:
-        """Write a convolution, as `Tiles` do."""
-        launch = _convolve_rows_all.serial if self.alone else _convolve_rows_all
-        launch(self.tasks, relu, x, weight.reshape(-1), bias, out, *self.rest)
-
-
 def wants_rows(channels: int, filters: int, columns: int, kernel_size: Pair, stride: Pair) -> bool:
     """Whether rows are quicker than planes that are laid out, being so long; channels and filters are a group's.
 
@@ -86,7 +68,7 @@ def rows_of(
     dilation: Pair,
     itemsize: int,
     back: bool = False,
-) -> Rows:
+) -> Tiles:
     """Plan a convolution, or with `back` the gradient of its input, from planes of `size` to those of the target.
 
     Images are N * groups, and `count` filters belong to a group.
@@ -95,7 +77,8 @@ def rows_of(
     chunk = max(1, min(PIXELS // area, -(-images // TASKS)))
     alone = images * area * kernel_size[0] * kernel_size[1] < SMALL
     geometry = _geometry(size, target, kernel_size, stride, padding, dilation, itemsize, back)
-    return Rows(-(-images // chunk), alone, (chunk, groups, *geometry))
+    launch = _convolve_rows_all.serial if alone else _convolve_rows_all
+    return Tiles(None, launch, -(-images // chunk), (chunk, groups, *geometry))
 
 
 @lru_cache(maxsize=256)

@@ -41,7 +41,7 @@ BATCH = 1 << 12  # elements that it works on at once
 
 
 class Tiles(NamedTuple):
-    """A convolution as tiles of runs of pixels.
+    """A convolution as tiles of runs of pixels, or of rows (`conv_rows.py`).
 
     Attributes:
         packing: of the weight, or None: it is read where it lies.

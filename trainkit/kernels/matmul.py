@@ -18,9 +18,9 @@ from trainkit.kernels.simd import COLUMNS, ROWS, VECTOR_BYTES
 
 __all__ = ["linear", "matmul", "matmul_nt", "matmul_tn"]
 
-CHUNK = 1 << 17  # multiply-adds of small matrices that one task takes
+CHUNK = 1 << 17  # multiply-adds of small matrices that one part takes
 SERIAL = 1 << 20  # multiply-adds below which handing out work costs more than it saves
-LEAST, WELL = 8, 32  # tasks that a product is cut into if only thin panels make it, and if enough rows do
+LEAST, WELL = 8, 32  # parts that a product is cut into if only thin panels make it, and if enough rows do
 TALL = 16  # blocks of rows that pay for packing a panel once more
 PIECES, PIECE = 16, 1 << 18  # tasks for each thread at most, and multiply-adds that are worth one
 PANELS, DOTS, TURNED = range(3)
